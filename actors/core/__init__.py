@@ -1,0 +1,4 @@
+"""Pure machines and records: frozen data in, frozen data out.
+
+Must not import anything that does I/O, reads a clock or draws randomness.
+"""
