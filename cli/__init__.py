@@ -1,0 +1,1 @@
+"""The `claynet` command: chooses ports and worlds, and calls the rest."""

@@ -1,0 +1,167 @@
+"""AppManager: which apps this node can request, and one requestor service per app in use.
+
+Knows descriptors, the enabled flag and the services. Must not know tasks beyond their ids, nor what is said to an app.
+"""
+
+from __future__ import annotations
+
+from claynet.actors.descriptors import Descriptor, DescriptorError, parse
+from claynet.actors.messages import AppRequest, LeaveApp, OpDone, RuntimeEnded, RuntimeOp, StopService, UseApp
+from claynet.actors.ports import ActorFailed, Address, Outcome, Ports, Refusal
+from claynet.actors.runtime import Runtime
+from claynet.actors.shell import Shell, handles
+
+RESTARTS = 3
+"""So many services of an app may end in a row without having done anything well; then what waits for it fails."""
+
+
+class _Service:
+    """One app's service and who uses it."""
+
+    def __init__(self) -> None:
+        self.address: Address | None = None
+        self.ending: Address | None = None
+        self.users: set[str] = set()
+        self.waiting: list[RuntimeOp] = []
+        self.made = 0
+        self.useless = 0
+        """Lives in a row that did nothing well."""
+
+
+def load(files: tuple[tuple[str, str], ...]) -> tuple[dict[str, Descriptor], list[tuple[str, str]]]:
+    """Return descriptors by app id, and (file, problem) of those skipped; of two files with one id the first counts."""
+    found: dict[str, Descriptor] = {}
+    problems = []
+    for name, text in files:
+        try:
+            descriptor = parse(text)
+        except DescriptorError as error:
+            problems.append((name, str(error)))
+            continue
+        if descriptor.app_id in found:
+            problems.append((name, f"the same app as another file: {descriptor.name} {descriptor.version}"))
+        else:
+            found[descriptor.app_id] = descriptor
+    return found, problems
+
+
+class AppManager(Shell):
+    """The requestor side of apps."""
+
+    def __init__(
+        self,
+        address: Address,
+        parent: Address,
+        ports: Ports,
+        env: str,
+        files: tuple[tuple[str, str], ...],
+        disabled: frozenset[str],
+        start_limit: int,
+    ) -> None:
+        super().__init__(address, parent, ports)
+        self._env = env
+        self._descriptors, self._problems = load(files)
+        self._disabled = disabled
+        self._start_limit = start_limit
+        self._services: dict[str, _Service] = {}
+        self._prefix = address.rpartition("/")[0]
+
+    def on_start(self) -> None:
+        """Name the files that were skipped."""
+        for file, problem in self._problems:
+            self.ports.sink.emit("descriptor", file=file, problem=problem)
+
+    @handles(UseApp)
+    def on_use(self, message: UseApp) -> None:
+        """A task needs this app's service from now on."""
+        self._services.setdefault(message.app_id, _Service()).users.add(message.task_id)
+
+    @handles(LeaveApp)
+    def on_leave(self, message: LeaveApp) -> None:
+        """Stop the service of an app that nobody uses."""
+        service = self._services.get(message.app_id)
+        if service is None:
+            return
+        service.users.discard(message.task_id)
+        if not service.users and service.address is not None:
+            self.tell(service.address, StopService("no task uses it"))
+            service.ending, service.address = service.address, None
+
+    @handles(AppRequest)
+    def on_request(self, message: AppRequest) -> None:
+        """Pass to the app's service; start it on first need."""
+        app_id, request = message.app_id, message.request
+        service = self._services.setdefault(app_id, _Service())
+        if service.ending is not None:
+            service.waiting.append(request)  # one service per app: the next begins when the last is gone
+            return
+        if service.address is None:
+            problem = self._spawn(app_id, service)
+            if problem is not None:
+                self._refuse([request], problem)
+                return
+        assert service.address is not None
+        self.tell(service.address, request)
+
+    @handles(RuntimeEnded)
+    def on_ended(self, message: RuntimeEnded) -> None:
+        """A service is over: what it did not begin goes to the next one, a few times."""
+        for app_id, service in self._services.items():
+            if message.address in (service.address, service.ending):
+                self._over(app_id, service, message.unsent, message.reason, message.served > 0)
+                return
+
+    @handles(ActorFailed)
+    def on_runtime_failed(self, message: ActorFailed) -> None:
+        """A Runtime raised: a bug of ours, told upwards; its app gets a new service."""
+        self.tell(self.parent, message)
+        for app_id, service in self._services.items():
+            if message.address in (service.address, service.ending):
+                self._over(app_id, service, (), message.error, False)
+                return
+
+    def _over(self, app_id: str, service: _Service, unsent: tuple[RuntimeOp, ...], reason: str, useful: bool) -> None:
+        service.useless = 0 if useful or service.ending is not None else service.useless + 1
+        service.address = service.ending = None
+        waiting = [*unsent, *service.waiting]
+        service.waiting = []
+        if service.useless >= RESTARTS:
+            service.useless = 0
+            outcome = Outcome("error", code="not_serving", detail=f"its service ended {RESTARTS} times: {reason}")
+            self._refuse(waiting, outcome)
+            return
+        for request in waiting:
+            self.on_request(AppRequest(app_id, request))
+
+    def _spawn(self, app_id: str, service: _Service) -> Outcome | None:
+        descriptor = self._descriptors.get(app_id)
+        if descriptor is None:
+            return Outcome("error", code="unknown_app", detail=f"no descriptor of app {app_id} is here")
+        if app_id in self._disabled:
+            return Outcome("error", code="disabled_app", detail=f"{descriptor.name} is not enabled on this node")
+        environment = self.ports.environments.get(self._env)
+        if environment is None:
+            return Outcome("error", code="environment", detail=f"this node has no environment {self._env}")
+        runnable = environment.resolve(descriptor.requestor_env, descriptor.requestor_prereq_json)
+        if isinstance(runnable, Refusal):
+            return Outcome("error", code=runnable.rule, detail=runnable.detail)
+        service.made += 1
+        runtime_id = f"{self._prefix}/app/{app_id}/{service.made}"
+        backend = environment.backend(runnable, "requestor", runtime_id, f"requestor/{app_id}")
+        service.address = self.ports.system.spawn(
+            Runtime,
+            Address(runtime_id),
+            self.address,
+            self.ports,
+            runtime_id,
+            runnable.image,
+            "requestor",
+            backend,
+            self._start_limit,
+            address=Address(runtime_id),
+        )
+        return None
+
+    def _refuse(self, requests: list[RuntimeOp], outcome: Outcome) -> None:
+        for request in requests:
+            self.tell(request.reply_to, OpDone(request.call_id, outcome))

@@ -1,0 +1,60 @@
+"""Provider side of the negotiation: one machine per announced task.
+
+All changes of its status are in this file. It does not know other tasks (the cap on open offers is its owner's) nor the network.
+Not persisted: an offer that a crash forgot is refused when it is taken up, and the header comes again.
+"""
+
+from __future__ import annotations
+
+from claynet.actors.core.machine import State, move
+from claynet.actors.core.records import Header
+from claynet.actors.ports import NodeId
+
+TABLE = {
+    ("heard", "unfit"): "unfit",
+    ("heard", "offered"): "offered",
+    ("heard", "ended"): "gone",
+    ("unfit", "reconsidered"): "heard",
+    ("unfit", "ended"): "gone",
+    ("offered", "assigned"): "heard",
+    ("offered", "declined"): "cooling",
+    ("offered", "lapsed"): "cooling",
+    ("offered", "ended"): "gone",
+    ("cooling", "cooled"): "heard",
+    ("cooling", "ended"): "gone",
+}
+FINAL = frozenset({"gone"})
+INITIAL = "heard"
+
+
+class OfferingState(State, frozen=True, kw_only=True, tag="offering"):
+    """One announced task and what we said to it."""
+
+    header: Header
+    body: bytes
+    """The sealed header, to be nested in offers."""
+    offer_id: str = ""
+    expires: int = 0
+    cool_down: int = 0
+    """The wait after the last decline (ns); doubles."""
+
+    @property
+    def requestor(self) -> NodeId:
+        """Who announced it."""
+        return self.header.requestor
+
+
+def step(state: OfferingState, name: str, **changes: object) -> OfferingState:
+    """Return the state after a move. Raises InvalidTransition."""
+    return move(TABLE, f"offering/{state.header.task_id}", state, name, **changes)
+
+
+def unfit_reason(header: Header, now: int, price: int, memory_mib: float) -> tuple[str, str] | None:
+    """Return (rule, detail) when a provider with this price (per hour) and memory does not take a task; None when it may."""
+    if header.deadline <= now:
+        return "deadline", "the task's deadline has passed"
+    if header.max_price < price:
+        return "price", f"the task pays at most {header.max_price} per hour, this provider asks {price}"
+    if header.min_memory_mib > memory_mib:
+        return "memory", f"the task needs {header.min_memory_mib:g} MiB of memory, this provider has {memory_mib:g}"
+    return None

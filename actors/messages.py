@@ -1,0 +1,206 @@
+"""What the shells of one node tell each other: frozen messages with addresses and correlation ids, never refs.
+
+Knows ports and core records. Must not know any shell's inside.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from claynet.actors.config import TaskSpec
+from claynet.actors.core.frames import Frame
+from claynet.actors.ports import Address, FileRef, Message, NodeId, Outcome, Placement
+
+# ---------------------------------------------------------------- timers
+
+
+class TimerFired(Message, frozen=True):
+    """A timer of a machine instance (`key`, `slot`), or of a shell itself (`key` empty)."""
+
+    key: str
+    slot: str
+
+
+# ---------------------------------------------------------------- switchboard and sessions
+
+
+class SendTo(Message, frozen=True):
+    """Deliver a sealed body to a peer, over a session made on first need."""
+
+    peer: NodeId
+    body: bytes
+
+
+class Grant(Message, frozen=True):
+    """Let a peer read these blobs."""
+
+    peer: NodeId
+    digests: tuple[str, ...]
+
+
+class Revoke(Message, frozen=True):
+    """Take a grant back."""
+
+    peer: NodeId
+    digests: tuple[str, ...]
+
+
+class FetchBlobs(Message, frozen=True):
+    """Get blobs from a peer; BlobsFetched or BlobsFailed goes to `reply_to`."""
+
+    fetch_id: str
+    peer: NodeId
+    files: tuple[FileRef, ...]
+    reply_to: Address
+
+
+class BlobsFetched(Message, frozen=True):
+    """All blobs of a fetch are here, digests checked."""
+
+    fetch_id: str
+
+
+class BlobsFailed(Message, frozen=True):
+    """A fetch came to nothing. With `again` the link was lost and trying again is worth it."""
+
+    fetch_id: str
+    rule: str
+    detail: str
+    again: bool
+
+
+class FromPeer(Message, frozen=True):
+    """A checked frame from an authenticated peer (or an announced one, its signature checked)."""
+
+    peer: NodeId
+    frame: Frame
+
+
+class PeerLost(Message, frozen=True):
+    """The session to a peer ended; what was sent and not answered may be lost."""
+
+    peer: NodeId
+    reason: str
+
+
+class SessionEnded(Message, frozen=True):
+    """A session tells its parent that it is over."""
+
+    address: Address
+    peer: NodeId
+    reason: str
+
+
+class Announce(Message, frozen=True):
+    """Announce a sealed body to every known node."""
+
+    body: bytes
+
+
+# ---------------------------------------------------------------- apps and runtimes
+
+
+class OpCall(Message, frozen=True):
+    """A Task API call by method name; `limit` is its wall limit (ns)."""
+
+    method: str
+    request: bytes
+    limit: int
+
+
+class OpPlace(Message, frozen=True):
+    """Make folders and put blobs into the work dir."""
+
+    files: tuple[Placement, ...]
+    folders: tuple[str, ...] = ()
+
+
+class OpCollect(Message, frozen=True):
+    """Store files of the work dir as blobs."""
+
+    folder: str
+    names: tuple[str, ...]
+
+
+class OpDiscard(Message, frozen=True):
+    """Delete files or folders of the work dir."""
+
+    paths: tuple[str, ...]
+
+
+Op: TypeAlias = OpCall | OpPlace | OpCollect | OpDiscard
+
+
+class RuntimeOp(Message, frozen=True):
+    """Do this on a service, in order (aborts pass the queue); OpDone goes to `reply_to`."""
+
+    call_id: str
+    op: Op
+    reply_to: Address
+
+
+class OpDone(Message, frozen=True):
+    """What an operation came to."""
+
+    call_id: str
+    outcome: Outcome
+
+
+class StopService(Message, frozen=True):
+    """Stop a service; operations under way are killed, queued ones cancelled."""
+
+    reason: str
+
+
+class RuntimeEnded(Message, frozen=True):
+    """A service is over and cleaned up; `unsent` are operations it never began, `served` how many it did well."""
+
+    address: Address
+    runtime_id: str
+    reason: str
+    unsent: tuple[RuntimeOp, ...]
+    served: int
+
+
+class AppRequest(Message, frozen=True):
+    """Do this on the requestor service of an app, started on first need."""
+
+    app_id: str
+    request: RuntimeOp
+
+
+class UseApp(Message, frozen=True):
+    """A task of this app began: keep its service."""
+
+    app_id: str
+    task_id: str
+
+
+class LeaveApp(Message, frozen=True):
+    """A task of this app is over; the service of an app nobody uses is stopped."""
+
+    app_id: str
+    task_id: str
+
+
+# ---------------------------------------------------------------- the user
+
+
+class CreateTask(Message, frozen=True):
+    """Begin a task. The id is new and unique in this node."""
+
+    task_id: str
+    spec: TaskSpec
+
+
+class AbortTask(Message, frozen=True):
+    """Give a task up."""
+
+    task_id: str
+    reason: str = "aborted by the user"
+
+
+class RestartSubtask(Message, frozen=True):
+    """Discard a subtask's part, also a finished one, and compute it again under a new id."""
+
+    subtask_id: str

@@ -1,0 +1,173 @@
+"""Runtime: one per running app service. Runs its operations as jobs, in order, and ends it cleanly.
+
+Knows the service's backend, the Jobs port and the runtime machine. Must not know what the operations are for.
+Calls to one service queue in order; AbortTask and AbortSubtask pass them; stopping kills what is under way.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from claynet.actors.core import runtime as machine
+from claynet.actors.messages import OpCall, OpCollect, OpDone, OpPlace, RuntimeEnded, RuntimeOp, StopService
+from claynet.actors.ports import Address, JobDone, Outcome, Ports, RuntimeBackend, Side, Work
+from claynet.actors.shell import Shell, handles
+
+URGENT = {"AbortTask": "abort_task", "AbortSubtask": "abort_subtask", "Shutdown": "shutdown"}
+KINDS = URGENT | {
+    "CreateTask": "create_task",
+    "NextSubtask": "next_subtask",
+    "Verify": "verify",
+    "DiscardSubtasks": "discard_subtasks",
+    "RunBenchmark": "run_benchmark",
+    "HasPendingSubtasks": "has_pending_subtasks",
+    "Compute": "compute",
+}
+"""Task API method -> job kind."""
+DEAD = frozenset({"exited", "not_serving", "closed", "UNAVAILABLE"})
+"""Outcome codes which say that the service is gone."""
+FILES_LIMIT = 120_000_000_000
+STOP_LIMIT = 30_000_000_000
+CANCELLED = Outcome("cancelled", code="stopped", detail="the service was stopped")
+
+
+class Runtime(Shell):
+    """One life of one service."""
+
+    def __init__(
+        self,
+        address: Address,
+        parent: Address,
+        ports: Ports,
+        runtime_id: str,
+        image: str,
+        side: Side,
+        backend: RuntimeBackend,
+        start_limit: int,
+    ) -> None:
+        super().__init__(address, parent, ports)
+        self._state = machine.RuntimeState(status=machine.INITIAL, id=runtime_id)
+        self._image = image
+        self._side = side
+        self._backend = backend
+        self._start_limit = start_limit
+        self._queue: deque[RuntimeOp] = deque()
+        self._current: str | None = None
+        self._under_way: dict[str, RuntimeOp] = {}
+        self._jobs = 0
+        self._served = 0
+        self._start_job = ""
+
+    def on_start(self) -> None:
+        """Start the service."""
+        self._emit(None)
+        self._step("start")
+        self._start_job = self._submit("start", self._backend.start(), self._start_limit)
+
+    @handles(RuntimeOp)
+    def on_op(self, message: RuntimeOp) -> None:
+        """Queue an operation, or let it pass the queue."""
+        if self._state.status not in ("starting", "running"):
+            self._queue.append(message)  # handed back as unsent when the service is gone
+        elif self._state.status == "running" and isinstance(message.op, OpCall) and message.op.method in URGENT:
+            self._perform(message)
+        else:
+            self._queue.append(message)
+            self._next()
+
+    @handles(StopService)
+    def on_stop_service(self, message: StopService) -> None:
+        """Kill what is under way, stop the service."""
+        if self._state.status in ("starting", "running"):
+            self._step("stop", message.reason)
+            self._wind_down()
+
+    @handles(JobDone)
+    def on_job_done(self, message: JobDone) -> None:
+        """What a job came to."""
+        if message.kind == "start":
+            self._started(message.outcome)
+        elif message.kind == "stop":
+            self._gone()
+        else:
+            self._op_done(message)
+
+    def _started(self, outcome: Outcome) -> None:
+        if self._state.status != "starting":
+            return
+        if outcome.ok:
+            self._step("started")
+            self._next()
+        else:
+            self._step("failed", outcome.detail or outcome.code or outcome.status)
+            self._wind_down()
+
+    def _op_done(self, message: JobDone) -> None:
+        op = self._under_way.pop(message.job_id, None)
+        if op is None:
+            return
+        if self._current == message.job_id:
+            self._current = None
+        outcome = message.outcome
+        self._served += outcome.ok
+        self.tell(op.reply_to, OpDone(op.call_id, outcome))
+        died = outcome.code in DEAD or (outcome.status == "timed_out" and isinstance(op.op, OpCall))
+        if died and self._state.status == "running":
+            self._step("failed", outcome.detail or outcome.code or "an operation took too long and was killed")
+            self._wind_down()
+        else:
+            self._next()
+
+    def _next(self) -> None:
+        if self._state.status == "running" and self._current is None and self._queue:
+            self._current = self._perform(self._queue.popleft())
+
+    def _perform(self, message: RuntimeOp) -> str:
+        op = message.op
+        if isinstance(op, OpCall):
+            job = self._submit(KINDS[op.method], self._backend.call(op.method, op.request), op.limit)
+        elif isinstance(op, OpPlace):
+            job = self._submit("place", self._backend.place(op.files, op.folders), FILES_LIMIT)
+        elif isinstance(op, OpCollect):
+            job = self._submit("collect", self._backend.collect(op.folder, op.names), FILES_LIMIT)
+        else:
+            job = self._submit("discard", self._backend.discard(op.paths), FILES_LIMIT)
+        self._under_way[job] = message
+        return job
+
+    def _wind_down(self) -> None:
+        self.ports.jobs.cancel(self._start_job)
+        for job, op in self._under_way.items():
+            self.ports.jobs.cancel(job)
+            self.tell(op.reply_to, OpDone(op.call_id, CANCELLED))
+        self._under_way.clear()
+        self._submit("stop", self._backend.stop(), STOP_LIMIT)
+
+    def _gone(self) -> None:
+        self._step("gone")
+        ended = RuntimeEnded(self.address, self._state.id, self._state.reason, tuple(self._queue), self._served)
+        self.tell(self.parent, ended)
+        self.ports.system.stop(self.address)
+
+    def _submit(self, kind: str, work: Work, limit: int) -> str:
+        self._jobs += 1
+        job_id = f"{self._state.id}/{self._jobs}-{kind}"
+        self.ports.jobs.submit(job_id, kind, work, limit, self.address)
+        return job_id
+
+    def _step(self, name: str, reason: str = "") -> None:
+        before = self._state.status
+        self._state = machine.step(self._state, name, reason)
+        self._emit(before)
+
+    def _emit(self, before: str | None) -> None:
+        state = self._state
+        self.ports.sink.emit(
+            "runtime",
+            id=state.id,
+            app=self._image,
+            side=self._side,
+            before=before,
+            state=state.status,
+            reason=state.reason,
+        )

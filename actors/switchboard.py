@@ -1,0 +1,142 @@
+"""Switchboard: the parent of the sessions. Makes one on first need, hands incoming links to new ones, carries announcements.
+
+Knows which peer has a session and which blobs each peer may read. Must not know tasks, subtasks or how links work.
+"""
+
+from __future__ import annotations
+
+from claynet.actors.core.frames import FrameError, framed, is_signed, open_body
+from claynet.actors.messages import Announce, FetchBlobs, FromPeer, Grant, PeerLost, Revoke, SendTo, SessionEnded
+from claynet.actors.ports import ActorFailed, Address, Announced, LinkId, LinkUp, NodeId, Ports
+from claynet.actors.session import TaskSession
+from claynet.actors.shell import Shell, handles
+
+
+class Switchboard(Shell):
+    """Who is connected."""
+
+    def __init__(self, address: Address, parent: Address, ports: Ports, manager: Address | None, computer: Address | None) -> None:
+        super().__init__(address, parent, ports)
+        self._manager = manager
+        self._computer = computer
+        self._sessions: dict[NodeId, list[Address]] = {}
+        """Per peer: its sessions; the first is the one we speak on."""
+        self._peers: dict[Address, NodeId] = {}
+        self._grants: dict[NodeId, dict[str, int]] = {}
+        self._made = 0
+
+    def on_start(self) -> None:
+        """Hear of incoming links and announcements."""
+        self.ports.network.listen(self.address)
+
+    @handles(SendTo, FetchBlobs)
+    def on_for_peer(self, message: SendTo | FetchBlobs) -> None:
+        """Pass to the peer's session."""
+        sessions = self._sessions.get(message.peer)
+        self.tell(sessions[0] if sessions else self._spawn(message.peer, None), message)
+
+    @handles(Grant)
+    def on_grant(self, message: Grant) -> None:
+        """Count grants: two subtasks may share an input."""
+        grants = self._grants.setdefault(message.peer, {})
+        for digest in message.digests:
+            grants[digest] = grants.get(digest, 0) + 1
+        self._pass(message)
+
+    @handles(Revoke)
+    def on_revoke(self, message: Revoke) -> None:
+        """The last revoke of a digest ends it."""
+        grants = self._grants.get(message.peer, {})
+        ended = []
+        for digest in message.digests:
+            left = grants.get(digest, 0) - 1
+            if left > 0:
+                grants[digest] = left
+            elif grants.pop(digest, None) is not None:
+                ended.append(digest)
+        if not grants:
+            self._grants.pop(message.peer, None)
+        if ended:
+            self._pass(Revoke(message.peer, tuple(ended)))
+
+    @handles(LinkUp)
+    def on_incoming(self, message: LinkUp) -> None:
+        """A peer called. When both ends called at once both links stand; the first session stays the one we speak on."""
+        self._spawn(message.peer, message.link)
+
+    @handles(Announce)
+    def on_announce(self, message: Announce) -> None:
+        """Tell everybody."""
+        self.ports.network.announce(framed(message.body))
+
+    @handles(Announced)
+    def on_announced(self, message: Announced) -> None:
+        """A header or a question from somebody; what is not signed or not for us is dropped and counted."""
+        try:
+            frame = open_body(message.data[4:])
+        except FrameError as error:
+            self.ports.sink.emit("misuse", peer="", rule=error.rule, detail=f"announcement: {error.detail}")
+            return
+        if frame is None:
+            return
+        if frame.tag in ("header", "gone"):
+            target, peer = self._computer, frame.record.requestor
+        elif frame.tag == "wanted":
+            target, peer = self._manager, frame.record.provider
+        else:
+            self.ports.sink.emit("misuse", peer="", rule="not_announceable", detail=f"{frame.tag} was announced")
+            return
+        if target is None or peer == self.ports.signer.node_id:
+            return
+        if not is_signed(frame, self.ports.signer.verify):
+            self.ports.sink.emit("misuse", peer=peer, rule="bad_signature", detail=f"an announced {frame.tag}")
+            return
+        self.tell(target, FromPeer(peer, frame))
+
+    @handles(SessionEnded)
+    def on_session_ended(self, message: SessionEnded) -> None:
+        """Whoever waits for answers of that peer hears it, unless another session to it stands."""
+        self._forget(message.address, message.peer, message.reason)
+
+    @handles(ActorFailed)
+    def on_session_failed(self, message: ActorFailed) -> None:
+        """A session raised: a bug of ours, told upwards; for the rest its link is lost."""
+        self.tell(self.parent, message)
+        peer = self._peers.get(message.address)
+        if peer is not None:
+            self._forget(message.address, peer, "the session failed")
+
+    def _forget(self, address: Address, peer: NodeId, reason: str) -> None:
+        self._peers.pop(address, None)
+        sessions = self._sessions.get(peer, [])
+        if address in sessions:
+            sessions.remove(address)
+        if not sessions:
+            self._sessions.pop(peer, None)
+        for shell in (self._manager, self._computer):
+            if shell is not None:
+                self.tell(shell, PeerLost(peer, reason))
+
+    def _spawn(self, peer: NodeId, link: LinkId | None) -> Address:
+        self._made += 1
+        address = Address(f"{self.address.rpartition('/')[0]}/session/{self._made}")
+        granted = frozenset(self._grants.get(peer, ()))
+        self._peers[address] = peer
+        self._sessions.setdefault(peer, []).append(address)
+        self.ports.system.spawn(
+            TaskSession,
+            address,
+            self.address,
+            self.ports,
+            peer,
+            link,
+            self._manager,
+            self._computer,
+            granted,
+            address=address,
+        )
+        return address
+
+    def _pass(self, message: Grant | Revoke) -> None:
+        for address in self._sessions.get(message.peer, ()):
+            self.tell(address, message)

@@ -1,0 +1,36 @@
+"""How a plan is to be run, apart from the plan: where output goes, what is replayed, who watches.
+
+Knows values only. Must not know the command line nor the runner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is. Counts are of the whole run so far."""
+
+    virtual_ns: int
+    tasks_done: int
+    tasks_total: int
+    subtasks_done: int
+    nodes: int
+    """Nodes that are up."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """Everything about one run that the plan does not say."""
+
+    out: Path | None = None
+    """Folder for report, trace, tape and logs; None: nothing is written, the trace is only hashed."""
+    replay: Path | None = None
+    """A tape to take all outside outcomes from."""
+    self_check: bool = True
+    """In `virtual`: run the plan a second time and compare the trace hashes."""
+    on_progress: Callable[[Progress], None] | None = None
+    """Called from the running thread, between handlers, now and then; must return at once."""
