@@ -6,7 +6,7 @@ Knows descriptors, the enabled flag and the services. Must not know tasks beyond
 from __future__ import annotations
 
 from claynet.actors.descriptors import Descriptor, DescriptorError, parse
-from claynet.actors.messages import AppRequest, LeaveApp, OpDone, RuntimeEnded, RuntimeOp, StopService, UseApp
+from claynet.actors.messages import AppRequest, Bounced, LeaveApp, OpDone, RuntimeEnded, RuntimeOp, StopService, UseApp
 from claynet.actors.ports import ActorFailed, Address, Outcome, Ports, Refusal
 from claynet.actors.runtime import Runtime
 from claynet.actors.shell import Shell, handles
@@ -64,6 +64,8 @@ class AppManager(Shell):
         self._disabled = disabled
         self._start_limit = start_limit
         self._services: dict[str, _Service] = {}
+        self._apps: dict[Address, str] = {}
+        """Which app each service of this life served."""
         self._prefix = address.rpartition("/")[0]
 
     def on_start(self) -> None:
@@ -106,10 +108,16 @@ class AppManager(Shell):
     @handles(RuntimeEnded)
     def on_ended(self, message: RuntimeEnded) -> None:
         """A service is over: what it did not begin goes to the next one, a few times."""
+        self.ports.system.stop(message.address)
         for app_id, service in self._services.items():
             if message.address in (service.address, service.ending):
                 self._over(app_id, service, message.unsent, message.reason, message.served > 0)
                 return
+
+    @handles(Bounced)
+    def on_bounced(self, message: Bounced) -> None:
+        """Told to a service just when it ended."""
+        self.on_request(AppRequest(self._apps[message.address], message.request))
 
     @handles(ActorFailed)
     def on_runtime_failed(self, message: ActorFailed) -> None:
@@ -148,9 +156,11 @@ class AppManager(Shell):
         service.made += 1
         runtime_id = f"{self._prefix}/app/{app_id}/{service.made}"
         backend = environment.backend(runnable, "requestor", runtime_id, f"requestor/{app_id}")
-        service.address = self.ports.system.spawn(
+        address = service.address = Address(runtime_id)
+        self._apps[address] = app_id
+        self.ports.system.spawn(
             Runtime,
-            Address(runtime_id),
+            address,
             self.address,
             self.ports,
             runtime_id,
@@ -158,7 +168,7 @@ class AppManager(Shell):
             "requestor",
             backend,
             self._start_limit,
-            address=Address(runtime_id),
+            address=address,
         )
         return None
 

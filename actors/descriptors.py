@@ -50,7 +50,7 @@ def parse(text: str) -> Descriptor:
     missing = [field for field in _REQUIRED if field not in value]
     if missing:
         raise DescriptorError(f"missing: {', '.join(missing)}")
-    full = {field: value.get(field, _DEFAULTS.get(field)) for field in _ORDER}
+    full: dict[str, Any] = {field: value.get(field, _DEFAULTS.get(field)) for field in _ORDER}
     _check(full)
     return Descriptor(
         app_id=app_id(full),

@@ -15,10 +15,14 @@ from claynet.actors.ports import Address, FileRef, Message, NodeId, Outcome, Pla
 
 
 class TimerFired(Message, frozen=True):
-    """A timer of a machine instance (`key`, `slot`), or of a shell itself (`key` empty)."""
+    """A timer of a machine instance (`key`, `slot`), or of a shell itself (`key` empty).
+
+    `n` tells a timer from an older one of the same slot that was on its way when it was cancelled.
+    """
 
     key: str
     slot: str
+    n: int = 0
 
 
 # ---------------------------------------------------------------- switchboard and sessions
@@ -153,13 +157,23 @@ class StopService(Message, frozen=True):
 
 
 class RuntimeEnded(Message, frozen=True):
-    """A service is over and cleaned up; `unsent` are operations it never began, `served` how many it did well."""
+    """A service is over and cleaned up; `unsent` are operations it never began, `served` how many it did well.
+
+    Its parent stops the actor: what the parent told it before that is bounced, so nothing is lost in between.
+    """
 
     address: Address
     runtime_id: str
     reason: str
     unsent: tuple[RuntimeOp, ...]
     served: int
+
+
+class Bounced(Message, frozen=True):
+    """An operation reached a service that was over: its parent hands it to the next one."""
+
+    address: Address
+    request: RuntimeOp
 
 
 class AppRequest(Message, frozen=True):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 
 from claynet.actors.core import runtime as machine
-from claynet.actors.messages import OpCall, OpCollect, OpDone, OpPlace, RuntimeEnded, RuntimeOp, StopService
+from claynet.actors.messages import Bounced, OpCall, OpCollect, OpDone, OpPlace, RuntimeEnded, RuntimeOp, StopService
 from claynet.actors.ports import Address, JobDone, Outcome, Ports, RuntimeBackend, Side, Work
 from claynet.actors.shell import Shell, handles
 
@@ -67,7 +67,9 @@ class Runtime(Shell):
     @handles(RuntimeOp)
     def on_op(self, message: RuntimeOp) -> None:
         """Queue an operation, or let it pass the queue."""
-        if self._state.status not in ("starting", "running"):
+        if self._state.status in machine.FINAL:
+            self.tell(self.parent, Bounced(self.address, message))
+        elif self._state.status not in ("starting", "running"):
             self._queue.append(message)  # handed back as unsent when the service is gone
         elif self._state.status == "running" and isinstance(message.op, OpCall) and message.op.method in URGENT:
             self._perform(message)
@@ -146,8 +148,8 @@ class Runtime(Shell):
     def _gone(self) -> None:
         self._step("gone")
         ended = RuntimeEnded(self.address, self._state.id, self._state.reason, tuple(self._queue), self._served)
+        self._queue.clear()
         self.tell(self.parent, ended)
-        self.ports.system.stop(self.address)
 
     def _submit(self, kind: str, work: Work, limit: int) -> str:
         self._jobs += 1

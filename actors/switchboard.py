@@ -5,7 +5,8 @@ Knows which peer has a session and which blobs each peer may read. Must not know
 
 from __future__ import annotations
 
-from claynet.actors.core.frames import FrameError, framed, is_signed, open_body
+from claynet.actors.core.frames import FrameError, framed, is_signed, open_body, seal
+from claynet.actors.core.records import HeadersWanted
 from claynet.actors.messages import Announce, FetchBlobs, FromPeer, Grant, PeerLost, Revoke, SendTo, SessionEnded
 from claynet.actors.ports import ActorFailed, Address, Announced, LinkId, LinkUp, NodeId, Ports
 from claynet.actors.session import TaskSession
@@ -63,6 +64,9 @@ class Switchboard(Shell):
     def on_incoming(self, message: LinkUp) -> None:
         """A peer called. When both ends called at once both links stand; the first session stays the one we speak on."""
         self._spawn(message.peer, message.link)
+        if self._computer is not None:  # its tasks were announced before we knew each other
+            wanted = seal(HeadersWanted(self.ports.signer.node_id), self.ports.signer.sign)
+            self.ports.network.announce(framed(wanted), message.peer)
 
     @handles(Announce)
     def on_announce(self, message: Announce) -> None:

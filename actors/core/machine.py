@@ -72,7 +72,10 @@ class SetTimer(Effect, frozen=True, tag=True):
 
 
 class CallApp(Effect, frozen=True, tag=True):
-    """Do this part of the app dialogue: `create`, `next`, `inputs`, `verify`, `pending`, `abort_task`, `cleanup`, `outputs`."""
+    """Do this part of the app dialogue.
+
+    One of `create`, `next`, `inputs`, `verify`, `verify_again`, `pending`, `abort_task`, `cleanup`, `outputs`.
+    """
 
     what: str
 

@@ -34,6 +34,8 @@ class OfferingState(State, frozen=True, kw_only=True, tag="offering"):
     body: bytes
     """The sealed header, to be nested in offers."""
     offer_id: str = ""
+    offer_body: bytes = b""
+    """The sealed offer that is open, or was last."""
     expires: int = 0
     cool_down: int = 0
     """The wait after the last decline (ns); doubles."""

@@ -137,7 +137,7 @@ def awaits(state: SubtaskState) -> Step[SubtaskState]:
 
 def asked_again(state: SubtaskState) -> Step[SubtaskState]:
     """Another result arrived, or nothing else is open: Verify is asked again."""
-    return move(TABLE, key(state.id), state, "asked_again"), (("app", CallApp("verify")),), ()
+    return move(TABLE, key(state.id), state, "asked_again"), (("app", CallApp("verify_again")),), ()
 
 
 def failed(state: SubtaskState, rule: str, reason: str, rejection: bytes = b"") -> Step[SubtaskState]:

@@ -1,0 +1,201 @@
+"""TaskManager: the requestor's shell. Drives the task, subtask and payment machines; performs their effects.
+
+Knows the machines, the app dialogue and the pools. Must not know links, services or environments.
+What happens to tasks and their results is in `task_flow.py` and `verification.py`, mixed in here; this file is the way in.
+"""
+
+from __future__ import annotations
+
+from claynet.actors.core import payment as payments
+from claynet.actors.core import subtask as subtasks
+from claynet.actors.core import task as tasks
+from claynet.actors.core.machine import CallApp, Effect, Fetch
+from claynet.actors.core.records import HeadersWanted
+from claynet.actors.messages import (
+    AbortTask,
+    BlobsFailed,
+    BlobsFetched,
+    CreateTask,
+    FetchBlobs,
+    FromPeer,
+    OpDone,
+    PeerLost,
+    RestartSubtask,
+    TimerFired,
+    UseApp,
+)
+from claynet.actors.ports import Outcome
+from claynet.actors.shell import handles
+from claynet.actors.task_flow import TaskFlow
+from claynet.actors.verification import Verification
+
+
+class TaskManager(TaskFlow, Verification):
+    """All tasks that this node requests."""
+
+    def on_start(self) -> None:
+        """Take up where the last life ended."""
+        resumed = []
+        for key, state, effects in self.ports.store.load():
+            if isinstance(state, tasks.TaskState):
+                self._tasks[state.id] = state
+                resumed.append((key, effects))
+            elif isinstance(state, subtasks.SubtaskState):
+                self._subtasks[state.id] = state
+                if state.is_open:
+                    self._open.setdefault(state.task_id, {})[state.id] = None
+                resumed.append((key, effects))
+            elif isinstance(state, payments.PaymentState):
+                self._payments[state.id] = state
+                resumed.append((key, effects))
+        for task in self._tasks.values():
+            if not task.is_final:
+                self.tell(self._app_manager, UseApp(task.spec.app_id, task.id))
+        for key, effects in resumed:
+            self._resume(key, effects)
+        self._resume_money()
+        for task in list(self._tasks.values()):
+            if task.status in ("waiting", "computing"):
+                self._announce(task.id, first=True)
+                self._ask_pending(task)
+
+    def _resume(self, key: str, effects: tuple[tuple[str, Effect], ...]) -> None:
+        """Perform again what is not done; calls that foreign apps may not hear twice are followed up instead."""
+        for slot, effect in effects:
+            what = effect.what if isinstance(effect, CallApp) else ""
+            if what == "create":
+                self._create_failed(self._tasks[key.partition("/")[2]], "the node stopped before CreateTask was answered")
+            elif what in ("next", "inputs"):
+                self._fail(self._subtasks[key.partition("/")[2]], "restart", "the node stopped before it was assigned", counts=False)
+            elif what != "pending":
+                self._keeper.resume(key, ((slot, effect),))
+
+    def _resume_money(self) -> None:
+        """A crash between accepting a result and noting its payment must not lose the payment."""
+        for subtask in self._subtasks.values():
+            if subtask.status == "finished" and subtask.id not in self._payments:
+                self._owe(subtask)
+
+    @handles(CreateTask)
+    def on_create(self, message: CreateTask) -> None:
+        """A user asks for a task."""
+        step = tasks.new(message.task_id, message.spec, self.ports.clock.utc())
+        self.tell(self._app_manager, UseApp(message.spec.app_id, message.task_id))
+        self._task_step(None, step)
+
+    @handles(AbortTask)
+    def on_abort(self, message: AbortTask) -> None:
+        """A user gives a task up; one that is over stays as it is."""
+        task = self._tasks.get(message.task_id)
+        if task is not None and not task.is_final:
+            self._end_task(task, tasks.aborted(task, message.reason))
+
+    @handles(RestartSubtask)
+    def on_restart(self, message: RestartSubtask) -> None:
+        """A user wants a subtask again: its part is discarded in the app, dependents with it."""
+        subtask = self._subtasks.get(message.subtask_id)
+        if subtask is None or subtask.status in subtasks.FINAL:
+            return
+        task = self._tasks[subtask.task_id]
+        if not task.is_final:
+            self._restart(subtask, "restarted by the user")
+            self._dialogue.discard(task.spec.app_id, subtasks.key(subtask.id), task.id, subtask.id)
+
+    @handles(OpDone)
+    def on_op_done(self, message: OpDone) -> None:
+        """An app answered."""
+        question = self._dialogue.answered(message.call_id)
+        if question is None:
+            return
+        kind, _, name = question.key.partition("/")
+        if kind == "task":
+            self._task_answer(self._tasks[name], question.what, message.outcome)
+        else:
+            self._subtask_answer(self._subtasks[name], question.what, message.outcome)
+
+    @handles(TimerFired)
+    def on_timer(self, message: TimerFired) -> None:
+        """Time passed."""
+        if not message.key:
+            if message.slot.startswith("retry/"):
+                self._keeper.on_retry(message)
+            return
+        kind, _, name = message.key.partition("/")
+        if kind == "announce":
+            self._announce(name)
+        elif kind == "pending":
+            self._ask_pending(self._tasks[name])
+        elif kind == "pool":
+            self._gathered(name)
+        elif kind == "fetch":
+            self._fetch_again(self._subtasks[name])
+        elif self._keeper.timer_fired(message):
+            if kind == "task":
+                task = self._tasks[name]
+                self._end_task(task, tasks.expired(task))
+            else:
+                self._subtask_late(self._subtasks[name])
+
+    @handles(BlobsFetched)
+    def on_fetched(self, message: BlobsFetched) -> None:
+        """A result is here."""
+        subtask = self._subtasks[message.fetch_id.partition("/")[2]]
+        if subtask.status == "fetching":
+            self._subtask_step(subtask, subtasks.fetched(subtask))
+
+    @handles(BlobsFailed)
+    def on_fetch_failed(self, message: BlobsFailed) -> None:
+        """A result could not be had; a lost link is tried again until the fetch's time is over."""
+        subtask = self._subtasks[message.fetch_id.partition("/")[2]]
+        if subtask.status != "fetching":
+            return
+        if message.again:
+            self._keeper.call_after(self._config.retry_first, f"fetch/{subtask.id}", "again")
+        else:
+            self._fail(subtask, message.rule, f"the result could not be fetched: {message.detail}")
+
+    @handles(PeerLost)
+    def on_peer_lost(self, message: PeerLost) -> None:
+        """What a peer has not answered goes out again later."""
+        self._keeper.on_peer_lost(message.peer)
+
+    @handles(FromPeer)
+    def on_peer(self, message: FromPeer) -> None:
+        """A provider speaks."""
+        self._keeper.on_peer_heard(message.peer)
+        record = message.frame.record
+        if isinstance(record, HeadersWanted):
+            for task in self._tasks.values():
+                if task.status in ("waiting", "computing"):
+                    self._announce_to(task, message.peer)
+            return
+        self._provider_says(message.peer, message.frame)
+
+    def _perform(self, key: str, _slot: str, effect: Effect) -> None:
+        kind, _, name = key.partition("/")
+        if isinstance(effect, CallApp):
+            if kind == "task":
+                self._task_call(self._tasks[name], effect.what)
+            else:
+                self._subtask_call(self._subtasks[name], effect.what)
+        elif isinstance(effect, Fetch):
+            self.tell(self._switchboard, FetchBlobs(key, effect.peer, effect.files, self.address))
+        else:
+            self._book(self._payments[name])
+
+    def _fetch_again(self, subtask: subtasks.SubtaskState) -> None:
+        if subtask.status == "fetching" and subtask.result is not None:
+            fetch = FetchBlobs(subtasks.key(subtask.id), subtask.provider, (subtask.result,), self.address)
+            self.tell(self._switchboard, fetch)
+
+    def _subtask_answer(self, subtask: subtasks.SubtaskState, what: str, outcome: Outcome) -> None:
+        if what == "next":
+            self._next_answered(subtask, outcome)
+        elif what == "inputs":
+            self._inputs_stored(subtask, outcome)
+        elif what == "place_result":
+            self._result_placed(subtask, outcome)
+        elif what == "verify":
+            self._verified(subtask, outcome)
+        elif what == "discard":
+            self._discarded(subtask, outcome)
