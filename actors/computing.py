@@ -138,7 +138,7 @@ class Computing(ProviderBase):
             except DecodeError as error:
                 self._slot_failed(slot, "compute", f"the app's reply is no ComputeReply: {error}")
                 return
-            self._do(slot.id, "collect", OpCollect("", (path,)))
+            self._do(slot.id, "collect", OpCollect(".", (path,)))
         else:
             self._computed(slot, outcome.files[0])
 
