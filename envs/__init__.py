@@ -1,0 +1,1 @@
+"""Environments and their runtimes: ways to run apps on this node."""

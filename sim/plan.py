@@ -98,11 +98,13 @@ class Behaviour:
 
     wrong_result: float = 0.0
     """Chance that a computed result is changed before it is reported."""
+    fails: float = 0.0
+    """Chance that computing a subtask ends in an error of the app."""
 
     @property
     def is_honest(self) -> bool:
         """Tell whether no port needs a wrapper."""
-        return self.wrong_result == 0.0
+        return self.wrong_result == 0.0 and self.fails == 0.0
 
 
 @dataclass(frozen=True, slots=True)

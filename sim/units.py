@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from fractions import Fraction
 
 from claynet.actors.ports import SECOND
 
@@ -31,14 +32,19 @@ TOKENS = {"tok": 10**9}
 MOST = 2**63 - 1
 """Largest quantity, so that every sum fits the 64 bits of the wire."""
 
-_PART = re.compile(r"(\d{1,30}(?:\.\d{1,30})?)([A-Za-zµ%]+)")
-_NUMBER = re.compile(r"[+-]?\d{1,30}(?:\.\d{1,30})?")
+_PART = re.compile(r"([0-9]{1,30}(?:\.[0-9]{1,30})?)([A-Za-zµ%]+)")
+_NUMBER = re.compile(r"[+-]?[0-9]{1,30}(?:\.[0-9]{1,30})?")
 _LONGEST = 64
 """Characters of the longest text looked at."""
 
 
 class UnitError(ValueError):
     """A text is not a quantity of the kind asked for; the message says what is."""
+
+    def __init__(self, message: str, suggestion: str = "") -> None:
+        super().__init__(message)
+        self.suggestion = suggestion
+        """The nearest valid spelling; may be empty."""
 
 
 def duration(value: object, *, signed: bool = False) -> int:
@@ -84,7 +90,7 @@ def _quantity(value: object, units: Mapping[str, int], allowed: str, *, several:
     if isinstance(value, int) and not isinstance(value, bool) and value == 0:
         return 0
     if isinstance(value, int | float) and not isinstance(value, bool):
-        raise UnitError(f"{value} has no unit; write {allowed}")
+        raise UnitError(f"{_shown(value)} has no unit; write {allowed}")
     if not isinstance(value, str) or not value.strip() or len(value) > _LONGEST:
         raise UnitError(f"expected {allowed}, not {_shown(value)}")
     text = value.replace(" ", "")
@@ -93,30 +99,30 @@ def _quantity(value: object, units: Mapping[str, int], allowed: str, *, several:
         sign = -1 if text[0] == "-" else 1
         text = text[1:]
     total = _sum(text, units, allowed, several, shown=value)
-    if total != total.to_integral_value():
+    if total.denominator != 1:
         raise UnitError(f"{_shown(value)} is finer than the smallest step there is")
     if total > MOST:
         raise UnitError(f"{_shown(value)} is too large")
     return sign * int(total)
 
 
-def _sum(text: str, units: Mapping[str, int], allowed: str, several: bool, shown: object) -> Decimal:
+def _sum(text: str, units: Mapping[str, int], allowed: str, several: bool, shown: object) -> Fraction:
     if _NUMBER.fullmatch(text):
-        if not text.startswith(("-", "+")) and Decimal(text) == 0:
-            return Decimal(0)
+        if not text.startswith(("-", "+")) and Fraction(text) == 0:
+            return Fraction(0)
         if not text.startswith("-"):
             raise UnitError(f"{_shown(shown)} has no unit; write {allowed}")
-    total, end, last = Decimal(0), 0, Decimal("Infinity")
+    total, end, least = Fraction(0), 0, max(units.values()) + 1
     for part in _PART.finditer(text):
         unit = part[2].replace("µ", "u")
         if part.start() != end:
             break
         if unit not in units:
             raise UnitError(f"unknown unit {part[2]!r} in {_shown(shown)}; allowed are {', '.join(units)}")
-        if last <= units[unit]:
+        if least <= units[unit]:
             raise UnitError(f"{_shown(shown)}: units go from large to small, each once")
-        total += Decimal(part[1]) * units[unit]
-        end, last = part.end(), Decimal(units[unit]) if several else Decimal(0)
+        total += Fraction(part[1]) * units[unit]
+        end, least = part.end(), units[unit] if several else 0
     if end == 0 or end != len(text):
         raise UnitError(f"expected {allowed}, not {_shown(shown)}")
     return total

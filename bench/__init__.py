@@ -1,0 +1,1 @@
+"""Measurements: each figure compares ours with a peer or a limit, from the same run."""

@@ -1,0 +1,133 @@
+"""The commands and their options, and how any of them ends.
+
+Knows option names only: what a command does is imported when it runs, so that `--help` stays quick. Must not know scenarios or nodes.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from claynet.cli.output import BROKEN, INTERRUPTED, WRONG, Output, note, reader_gone
+
+app = typer.Typer(
+    name="claynet",
+    help="A peer-to-peer compute network, and a deterministic test network for it.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app_commands = typer.Typer(help="Work with apps.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(app_commands, name="app")
+
+
+class Switch(Enum):
+    """An option that is on or off."""
+
+    ON = "on"
+    OFF = "off"
+
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="A scenario (YAML).", show_default=False)]
+Seed = Annotated[int | None, typer.Option(metavar="N", help="Use this seed instead of the file's.")]
+Mode = Annotated[str | None, typer.Option(metavar="virtual|paced|real", help="Use this mode instead of the file's.")]
+Env = Annotated[str | None, typer.Option(metavar="NAME", help="Run every node in this environment.")]
+Json = Annotated[bool, typer.Option("--json", help="Write exactly one JSON object to standard output.")]
+
+
+@app.callback()
+def _root() -> None:
+    """Make `claynet` a command with subcommands."""
+
+
+@app.command("run")
+def run_command(
+    file: File,
+    seed: Seed = None,
+    mode: Mode = None,
+    env: Env = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for report, trace, tape and logs.")] = None,
+    replay: Annotated[Path | None, typer.Option(metavar="TAPE", help="Take all outside outcomes from this tape.")] = None,
+    self_check: Annotated[Switch, typer.Option(help="In mode virtual: run twice and compare the trace hashes.")] = Switch.ON,
+    as_json: Json = False,
+) -> None:
+    """Run a scenario. Exit code 0: all expectations hold; 1: some do not; 2: the file is wrong; 3: the harness failed."""
+    from claynet.cli.run import run_file
+    from claynet.sim.options import RunOptions
+    from claynet.sim.reader import Overrides
+
+    options = RunOptions(out=out, replay=replay, self_check=self_check is Switch.ON)
+    raise typer.Exit(run_file(file, Overrides(seed, mode, env), options, Output(as_json)))
+
+
+@app.command("check")
+def check_command(file: File, seed: Seed = None, mode: Mode = None, env: Env = None, as_json: Json = False) -> None:
+    """Validate a scenario and print the plan. Nothing is started."""
+    from claynet.cli.check import check_file
+    from claynet.sim.reader import Overrides
+
+    raise typer.Exit(check_file(file, Overrides(seed, mode, env), Output(as_json)))
+
+
+@app_commands.command("check")
+def app_check_command(
+    subject: Annotated[str, typer.Argument(metavar="FILE|module:NAME|IMAGE", help="A descriptor, an app object or an image.")],
+    as_json: Json = False,
+) -> None:
+    """Check an app against the rules of the Task API, one by one."""
+    from claynet.cli.app_check import check_subject
+
+    raise typer.Exit(check_subject(subject, Output(as_json)))
+
+
+# ---------------------------------------------------------------- how a command ends
+
+_USAGE = typer.BadParameter.__base__ or typer.BadParameter
+"""The class of all usage errors; its module differs between versions of typer."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code; nothing is ever raised except for missing packages."""
+    output = Output("--json" in arguments)
+    try:
+        code = _guarded(lambda: typer.main.get_command(app).main(list(arguments), prog_name="claynet", standalone_mode=False), output)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return reader_gone()
+    return code
+
+
+def _guarded(command: Callable[[], object], output: Output) -> int:
+    try:
+        code = command()
+    except ModuleNotFoundError:
+        raise
+    except BrokenPipeError:
+        raise
+    except KeyboardInterrupt:
+        return output.error("interrupted", "interrupted", code=INTERRUPTED)
+    except Exception as error:
+        if isinstance(error, _USAGE):
+            return _usage(error, output)
+        note(traceback.format_exc())
+        return output.error("internal", f"the harness failed: {type(error).__name__}: {error}", code=BROKEN)
+    return code if isinstance(code, int) else 0
+
+
+def _usage(error: Exception, output: Output) -> int:
+    text = str(getattr(error, "format_message", error.__str__)())
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        if output.as_json:
+            return output.error("usage", "a command is missing")
+        note(text)
+        return WRONG
+    usage = f"{context.get_usage()}\n" if context is not None and not output.as_json else ""
+    return output.error("usage", f"{usage}{text}" if output.as_json else f"{usage}error: {text}")

@@ -1,0 +1,39 @@
+"""The entry point of the `claynet` command: says what to install when the node's packages are missing.
+
+Must not import anything of the node at the top: the base install has only the Task API library.
+"""
+
+from __future__ import annotations
+
+import sys
+
+_NODE = frozenset({"cryptography", "msgpack", "msgspec", "pykka", "rich", "ruamel", "typer"})
+"""Top-level packages that `claynet[node]` brings."""
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    try:
+        from claynet.cli.commands import run
+
+        code = run(sys.argv[1:])
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _NODE:
+            raise
+        code = _say_what_is_missing()
+    sys.exit(code)
+
+
+def _say_what_is_missing() -> int:
+    text = 'this needs "pip install claynet[node]"'
+    if "--json" in sys.argv:
+        import json
+
+        sys.stdout.write(json.dumps({"error": {"kind": "not_installed", "message": text}}) + "\n")
+    else:
+        sys.stderr.write(text + "\n")
+    return 2
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""Shows how far a run is, on standard error: a live line on a terminal, else a line every few seconds.
+
+Knows Progress values and real time. Must not know the run: it is called with values and returns at once.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from claynet.actors.ports import SECOND
+from claynet.sim.options import Progress
+from claynet.sim.units import format_duration
+
+GAP = 5 * SECOND
+"""Real time between two lines."""
+_FAST_GAP = SECOND // 8
+"""Real time between two states of the live line."""
+
+
+def line(progress: Progress) -> str:
+    """Return one state as text."""
+    clock = format_duration(progress.virtual_ns // 1_000_000 * 1_000_000)
+    tasks = f"{progress.tasks_done} of {progress.tasks_total} tasks"
+    return f"{clock}: {tasks}, {progress.subtasks_done} subtasks done, {progress.nodes} nodes up"
+
+
+class LineProgress:
+    """A line now and then, for logs. The first comes after one gap, so that a short run is silent."""
+
+    def __init__(self, title: str, stream: TextIO, now: Callable[[], int] = time.monotonic_ns) -> None:
+        self._title, self._stream, self._now = title, stream, now
+        self._last = now()
+
+    def __call__(self, progress: Progress) -> None:
+        """Take one state."""
+        if self._now() - self._last >= GAP:
+            self._last = self._now()
+            self._stream.write(f"{self._title} {line(progress)}\n")
+            self._stream.flush()
+
+
+@contextmanager
+def progress_display(title: str) -> Iterator[Callable[[Progress], None]]:
+    """Give a callback for progress; what it shows live is gone afterwards."""
+    if not sys.stderr.isatty():
+        yield LineProgress(title, sys.stderr)
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True, highlight=False)
+    last = 0
+
+    with console.status(Text(title)) as status:
+
+        def show(progress: Progress) -> None:
+            nonlocal last
+            now = time.monotonic_ns()
+            if now - last >= _FAST_GAP:
+                last = now
+                status.update(Text(f"{title} {line(progress)}"))
+
+        yield show

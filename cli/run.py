@@ -1,0 +1,101 @@
+"""`claynet run`: runs one scenario and says how it went.
+
+Knows plans, options and reports. Must not know worlds, actors or environments: the runner chooses them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from claynet.cli.output import DONE, UNMET, Output
+from claynet.cli.problems import report_problems
+from claynet.cli.progress import progress_display
+from claynet.sim.options import RunOptions
+from claynet.sim.plan import Plan
+from claynet.sim.reader import Overrides, ScenarioErrors, load
+
+
+def run_file(file: Path, overrides: Overrides, options: RunOptions, output: Output) -> int:
+    """Validate a file, run it, write the report, and return the exit code. A failure of the harness raises."""
+    try:
+        plan = load(file, overrides)
+    except ScenarioErrors as errors:
+        return report_problems(errors, output)
+    wrong = _wrong_option(options)
+    if wrong:
+        return output.error("usage", wrong)
+    fields = _run(plan, options, output)
+    if isinstance(fields, int):
+        return fields
+    if output.as_json:
+        output.result(fields)
+    else:
+        _print(fields, options.out)
+    return DONE if fields["ok"] else UNMET
+
+
+def _run(plan: Plan, options: RunOptions, output: Output) -> dict[str, Any] | int:
+    """Return the report's fields, or the exit code when there is none."""
+    # Not at the top: these bring actors and environments, which a file with findings does not need.
+    from claynet.sim.preflight import PreflightError
+    from claynet.sim.runner import run_scenario
+    from claynet.sim.tape import DivergenceError, TapeError
+
+    try:
+        with progress_display(plan.name) as show:
+            return run_scenario(plan, replace(options, on_progress=show)).fields
+    except PreflightError as error:
+        detail = {"file": str(error.file), "line": 0, "key": error.key, "message": error.detail, "suggestion": error.remedy}
+        return output.error("preflight", str(error), [detail])
+    except TapeError as error:
+        return output.error("tape", f"--replay: {error}")
+    except DivergenceError as error:
+        return output.error("diverged", f"the replay diverged: {error}", code=UNMET)
+
+
+def _wrong_option(options: RunOptions) -> str:
+    """Make the output folder; return what is wrong with the options, or nothing."""
+    if options.replay is not None and not options.replay.is_file():
+        return f"--replay: no such file: {options.replay}"
+    if options.out is not None:
+        try:
+            options.out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            return f"--out: {options.out} cannot be made: {error.strerror}"
+    return ""
+
+
+def _print(fields: dict[str, Any], out: Path | None) -> None:
+    from rich.text import Text
+
+    from claynet.cli.tables import make_console, table
+    from claynet.sim.units import format_tokens
+
+    console = make_console()
+    verdict = Text("ok", style="bold green") if fields["ok"] else Text("not ok", style="bold red")
+    console.print(Text.assemble(f"{fields['scenario']}: ", verdict, f"  seed {fields['seed']}, mode {fields['mode']}"))
+    times = f"{fields['virtual_seconds']:.3f} s of virtual time, " if fields["mode"] != "real" else ""
+    console.print(f"{times}{fields['wall_seconds']:.3f} s of real time, {fields['nodes']} nodes")
+    console.print(f"{fields['messages']} messages crossed the network, {fields['deliveries']} reached an actor")
+    console.print(table("tasks", [fields["tasks"]]))
+    console.print(table("subtasks", [fields["subtasks"]]))
+    earned = {node: amount for node, amount in fields["earnings"].items() if amount}
+    if earned:
+        best = sorted(earned.items(), key=lambda pair: (-pair[1], pair[0]))
+        rows = [{"node": node, "earned": format_tokens(amount)} for node, amount in best[:20]]
+        console.print(table("earnings" + (f" (the first 20 of {len(earned)})" if len(earned) > 20 else ""), rows))
+    if fields["why"]:
+        more = f" (the first 20 of {len(fields['why'])})" if len(fields["why"]) > 20 else ""
+        console.print(table(f"why not{more}", fields["why"][:20]))
+    if fields["expectations"]:
+        rows = [{"": bool(entry["ok"]), "expectation": entry["name"], "detail": entry["detail"]} for entry in fields["expectations"]]
+        console.print(table("expectations", rows))
+    left = {kind: count for kind, count in fields["leftovers"].items() if count}
+    if left:
+        console.print(f"left over: {', '.join(f'{count} {kind}' for kind, count in left.items())}")
+    if fields["trace_hash"]:
+        console.print(f"trace {fields['trace_hash']}")
+    if out is not None:
+        console.print(Text(f"written to {out}"))

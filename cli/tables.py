@@ -1,0 +1,39 @@
+"""Rows of plain values as tables for people.
+
+Knows rich. Must not know what the rows mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_WIDE = 120
+"""Columns when the output is no terminal."""
+
+
+def make_console() -> Console:
+    """Return a console on standard output."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_WIDE)
+
+
+def table(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Return a table whose columns are the keys of the first row; numbers stand to the right. Values are never read as markup."""
+    made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for key, value in rows[0].items():
+        made.add_column(key, justify="right" if isinstance(value, int) and not isinstance(value, bool) else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*(_cell(value) for value in row.values()))
+    return made
+
+
+def _cell(value: Any) -> Text:
+    if isinstance(value, bool):
+        return Text("pass", style="green") if value else Text("fail", style="red")
+    return Text(str(value))

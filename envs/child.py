@@ -1,0 +1,195 @@
+"""One child process and all it starts: its output, its end, and what it used.
+
+Knows processes, process groups and pipes. Must not know the Task API. A thread of ours watches the child from start to end, so nothing
+else here ever waits for it, and a process id is never signalled after it may mean another process.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+_LOG_BYTES = 1024 * 1024
+"""A child's log file ends here; what it says later is only in the tail."""
+_TAIL_BYTES = 2048
+_PIECE = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a child and its waited-for descendants used: times in nanoseconds, the largest resident set in bytes."""
+
+    wall: int
+    cpu: int
+    max_rss: int
+
+
+class Child:
+    """A child process that leads its own session; its standard output and error go to a bounded log file.
+
+    It inherits the read end of a pipe whose number stands for `{pipe}` in the arguments; the other end closes when the node ends,
+    however that happens. When the child ends, whatever is left of its process group is killed and its scratch folder is removed.
+    """
+
+    def __init__(self, arguments: Sequence[str], variables: Mapping[str, str], folder: Path, scratch: Path, log: Path) -> None:
+        """Start it in `folder`. Raises OSError when it cannot be; `scratch` is removed then too."""
+        self._scratch = scratch
+        self._log = log
+        self._lock = threading.Lock()
+        self._reaped = False
+        self._signalled = False
+        self._tail = b""
+        self._code = 0
+        self._usage: Usage | None = None
+        self._ended = threading.Event()
+        self._started = time.monotonic_ns()
+        try:
+            self._spawn(arguments, variables, folder)
+        except OSError:
+            shutil.rmtree(scratch, ignore_errors=True)
+            raise
+        threading.Thread(target=self._watch, name=f"child-{self._process.pid}", daemon=True).start()
+
+    def _spawn(self, arguments: Sequence[str], variables: Mapping[str, str], folder: Path) -> None:
+        watched, self._alive = os.pipe()
+        output, said = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                [argument.replace("{pipe}", str(watched)) for argument in arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                cwd=folder,
+                env=dict(variables),
+                pass_fds=(watched,),
+                start_new_session=True,
+            )
+        except OSError:
+            os.close(self._alive)
+            os.close(output)
+            raise
+        finally:
+            os.close(watched)
+            os.close(said)
+        os.set_blocking(output, False)
+        self._output = output
+        self._handle = os.pidfd_open(self._process.pid)
+
+    @property
+    def pid(self) -> int:
+        """The process id, which is the process group's too."""
+        return self._process.pid
+
+    def wait(self, seconds: float) -> bool:
+        """Wait at most so long; tell whether the child has ended and everything of it is cleaned up."""
+        return self._ended.wait(seconds)
+
+    def terminate(self) -> None:
+        """Ask the process group to end (SIGTERM); nothing when it has ended."""
+        self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Kill the process group; nothing when it has ended."""
+        self._signal(signal.SIGKILL)
+
+    def end(self) -> str:
+        """Say how the ended child came to its end; how we ended it ourselves is not told apart."""
+        if self._signalled:
+            return "killed"
+        if self._code < 0:
+            return f"killed by {_signal_name(-self._code)}"
+        return f"exited with code {self._code}"
+
+    def tail(self) -> str:
+        """Return the last of what it wrote, at most 2 KiB."""
+        return self._tail.decode(errors="replace")
+
+    def usage(self) -> Usage | None:
+        """What it used; None while it runs."""
+        return self._usage
+
+    def _signal(self, number: signal.Signals) -> None:
+        with self._lock:
+            if not self._reaped:
+                self._signalled = True
+                with suppress(ProcessLookupError):
+                    os.killpg(self._process.pid, number)
+
+    def _watch(self) -> None:
+        poller = select.poll()
+        poller.register(self._handle, select.POLLIN)
+        poller.register(self._output, select.POLLIN)
+        with _BoundedFile(self._log) as log:
+            while self._handle not in {handle for handle, _ in poller.poll()}:
+                if not self._pump(log):
+                    poller.unregister(self._output)  # it closed its output and runs on
+            self._reap()
+            for _ in range(_LOG_BYTES // _PIECE):  # bounded: a descendant that left the group may write for ever
+                if not self._pump(log):
+                    break
+        for handle in (self._output, self._handle, self._alive):
+            os.close(handle)
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._ended.set()
+
+    def _pump(self, log: _BoundedFile) -> bool:
+        try:
+            piece = os.read(self._output, _PIECE)
+        except BlockingIOError:
+            return False
+        self._tail = (self._tail + piece)[-_TAIL_BYTES:]
+        log.write(piece)
+        return bool(piece)
+
+    def _reap(self) -> None:
+        with self._lock:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)  # the dead leader, not yet waited for, still keeps the group's id ours
+            _, status, used = os.wait4(self._process.pid, 0)
+            self._reaped = True
+        self._code = self._process.returncode = os.waitstatus_to_exitcode(status)
+        cpu = int((used.ru_utime + used.ru_stime) * 1_000_000_000)
+        self._usage = Usage(time.monotonic_ns() - self._started, cpu, used.ru_maxrss * 1024)
+
+
+class _BoundedFile:
+    """A log that takes what fits and never fails: a full disk is no reason to lose sight of a child."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._left = _LOG_BYTES
+        self._handle: int | None = None
+
+    def __enter__(self) -> Self:
+        with suppress(OSError):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._handle is not None:
+            os.close(self._handle)
+
+    def write(self, data: bytes) -> None:
+        piece = data[: self._left]
+        self._left -= len(piece)
+        if self._handle is not None and piece:
+            with suppress(OSError):
+                os.write(self._handle, piece)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,307 @@
+"""The `process` environment: a child process per service that serves gRPC on a unix socket.
+
+Knows child processes, their sockets, logs and variables, and the Task API client. Must not know actors or tasks. It runs only apps that
+the operator installed, found through the table; a child sees few variables, its own work dir and a temporary folder of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from claynet.actors.ports import SECOND, Blobs, Outcome, Placement, Refusal, Runnable, Side, Work
+from claynet.envs.child import Child, Usage
+from claynet.envs.lifecycle import EXITED, KILLED, LAST_CALLS, OK, Epoch, FixedWork, Life
+from claynet.envs.paths import FileProblem
+from claynet.envs.resolve import AppTable
+from claynet.envs.translate import unimplemented
+from claynet.envs.workspace import DataDir, FileLimits, Workspace, file_error
+from claynet.proto import layout
+from claynet.taskapi.client import TaskApiClient
+from claynet.taskapi.errors import TaskApiError
+
+_VARIABLES = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
+"""What a child may see of this process's variables: nothing that tells secrets, nothing that makes Python load other code."""
+
+_MOST_LOGS = 100
+_LOGS = ".logs"
+_POLL = 0.01
+_CHECK = 0.5
+"""Seconds that one question after the health of a starting service may take."""
+_SOFT = 5.0
+"""Seconds for a Shutdown to be answered and obeyed."""
+_TERM = 2.0
+"""Seconds between SIGTERM and SIGKILL."""
+_REAP = 5.0
+"""Seconds that the kernel may take to end what was killed."""
+
+
+class ProcessEnvironment:
+    """Runs installed apps as child processes. Make one a node; threads may share it."""
+
+    def __init__(
+        self,
+        data_dir: Path,
+        blobs: Blobs,
+        table: AppTable,
+        *,
+        python: str = sys.executable,
+        start_limit: int = 15 * SECOND,
+        module_path: Sequence[str] = (),
+        limits: FileLimits | None = None,
+        name: str = "process",
+    ) -> None:
+        """`start_limit` is in ns; `module_path` are folders that children find modules in besides what `python` has installed."""
+        self._name = name
+        self._table = table
+        self._data_dir = DataDir(data_dir.resolve(), blobs, limits)
+        self._epoch = Epoch()
+        self._lock = threading.Lock()
+        self._serving: set[ProcessBackend] = set()
+        self.python = python
+        self.start_limit = start_limit
+        self.module_path = tuple(module_path)
+
+    @property
+    def name(self) -> str:
+        """`process`, unless it was given another."""
+        return self._name
+
+    def probe(self) -> Work:
+        """Works wherever its Python is there and the kernel has process handles (Linux 5.3)."""
+        if not hasattr(os, "pidfd_open"):
+            return FixedWork(Outcome("error", code="unsupported", detail="Linux 5.3 or later is needed, for process handles"))
+        if not os.access(self.python, os.X_OK):
+            return FixedWork(Outcome("error", code="unsupported", detail="the configured Python is not there or not executable"))
+        return FixedWork(OK)
+
+    def resolve(self, env_id: str, prerequisites_json: str) -> Runnable | Refusal:
+        """Find the installed app that stands for an image."""
+        return self._table.resolve(self._name, env_id, prerequisites_json)
+
+    def backend(self, runnable: Runnable, side: Side, runtime_id: str, folder: str) -> ProcessBackend:
+        """Make one service. Raises FileProblem for a folder not below the data dir, KeyError for an app not in the table."""
+        return ProcessBackend(self, self._table.target(runnable), side, runtime_id, self._data_dir.workspace(folder), self._epoch)
+
+    def close(self) -> None:
+        """Kill every child at once; it returns when they are gone. Backends made before start no more; new ones do."""
+        with self._lock:
+            self._epoch.closed = True
+            self._epoch = Epoch()
+            serving = tuple(self._serving)
+        for backend in serving:
+            backend.kill()
+        for backend in serving:
+            backend.release()
+
+    def spawn(self, backend: ProcessBackend, target: str, side: Side, log: str, workspace: Workspace, epoch: Epoch) -> tuple[Child, Path]:
+        """Start a child; return it and the path of the socket that it will listen on. Raises OSError or FileProblem."""
+        workspace.make()
+        scratch = Path(tempfile.mkdtemp(prefix="clay-"))  # mode 0700, and a short path
+        socket = scratch / "s"
+        if len(os.fsencode(socket)) > layout.SOCKET_PATH_LIMIT:
+            scratch.rmdir()
+            raise FileProblem("socket_path", "the folder for temporary files has too long a name for a socket in it (TMPDIR)")
+        variables = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
+        variables |= {
+            "HOME": str(workspace.path),
+            "TMPDIR": str(scratch),
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONPATH": os.pathsep.join(self.module_path),
+            layout.SOCKET_VARIABLE: str(socket),
+            layout.WORK_DIR_VARIABLE: str(workspace.path),
+        }
+        # -P: modules are not looked for in the work dir, where a peer's files are
+        launcher = (self.python, "-P", "-m", "claynet.envs.process_child", "{pipe}", target, side, "0")
+        with self._lock:
+            if epoch.closed:
+                scratch.rmdir()
+                raise FileProblem(EXITED.code, EXITED.detail)
+            child = Child(launcher, variables, workspace.path, scratch, self._log(log))
+            self._serving.add(backend)
+        return child, socket
+
+    def forget(self, backend: ProcessBackend) -> None:
+        """A service whose child has ended needs no killing any more."""
+        with self._lock:
+            self._serving.discard(backend)
+
+    def _log(self, name: str) -> Path:
+        logs = self._data_dir.path / _LOGS
+        if logs.is_dir():
+            kept = sorted(logs.iterdir(), key=lambda log: log.stat().st_mtime_ns)
+            for log in kept[: max(0, len(kept) - _MOST_LOGS + 1)]:
+                log.unlink(missing_ok=True)
+        return logs / (name[-120:] + ".log")
+
+
+class ProcessBackend:
+    """One child's service. Besides the port's methods it tells what the child used."""
+
+    def __init__(
+        self, environment: ProcessEnvironment, target: str, side: Side, runtime_id: str, workspace: Workspace, epoch: Epoch
+    ) -> None:
+        self._environment = environment
+        self._target = target
+        self._side: Side = side
+        self._log = runtime_id.replace("/", "-")
+        self._workspace = workspace
+        self._epoch = epoch
+        self._life = Life(epoch)
+        self._last = LAST_CALLS[side]
+        self._child: Child | None = None
+        self._client: TaskApiClient | None = None
+
+    def start(self) -> Work:
+        """Start the child and wait until it serves; codes `exited` and `not_serving` say why it does not."""
+        return _Guarded(self, self._start)
+
+    def call(self, method: str, request: bytes) -> Work:
+        """Call; killing the work kills the child and all that it started."""
+        return _Guarded(self, lambda killed: self._call(method, request, killed))
+
+    def stop(self) -> Work:
+        """Shutdown, then SIGTERM, then SIGKILL; killing the work goes to the last at once."""
+        return _Guarded(self, self._stop)
+
+    def place(self, files: Sequence[Placement], folders: Sequence[str] = ()) -> Work:
+        """See `Workspace.place`."""
+        return self._workspace.place(files, folders)
+
+    def collect(self, folder: str, names: Sequence[str]) -> Work:
+        """See `Workspace.collect`."""
+        return self._workspace.collect(folder, names)
+
+    def discard(self, paths: Sequence[str]) -> Work:
+        """See `Workspace.discard`."""
+        return self._workspace.discard(paths)
+
+    @property
+    def child_pid(self) -> int | None:
+        """The child's process id, which is its process group's too; None before it was started."""
+        return self._child.pid if self._child else None
+
+    def usage(self) -> Usage | None:
+        """What the child used, once it has ended."""
+        return self._child.usage() if self._child else None
+
+    def log_tail(self) -> str:
+        """Return the last of what the child wrote, at most 2 KiB."""
+        return self._child.tail() if self._child else ""
+
+    def kill(self) -> None:
+        """Kill the child and all that it started; later calls come back as errors."""
+        if self._child:
+            self._child.kill()
+
+    def release(self) -> None:
+        """Wait until a killed child is gone and let go of what led to it."""
+        if self._child:
+            self._child.wait(_REAP)
+        if self._client:
+            self._client.close()
+        self._environment.forget(self)
+
+    def _start(self, killed: threading.Event) -> Outcome:
+        begun = self._life.begin()
+        if begun is not OK:
+            return begun
+        try:
+            child, socket = self._environment.spawn(self, self._target, self._side, self._log, self._workspace, self._epoch)
+        except FileProblem as problem:
+            self._life.end()
+            return Outcome("error", code=problem.code, detail=problem.detail)
+        except OSError as error:
+            self._life.end()
+            return file_error(error)
+        self._child = child
+        outcome = self._await_serving(child, socket, killed)
+        if not outcome.ok:
+            child.kill()
+            self._life.end()
+            self.release()
+        return outcome
+
+    def _await_serving(self, child: Child, socket: Path, killed: threading.Event) -> Outcome:
+        deadline = time.monotonic_ns() + self._environment.start_limit
+        while True:
+            if killed.is_set():
+                return KILLED
+            phase = self._life.check()
+            if phase is not OK:  # stopped, or its environment closed, meanwhile
+                return phase
+            if child.wait(_POLL):
+                return Outcome("error", code=EXITED.code, detail=_with_last_line(child.end(), child))
+            if time.monotonic_ns() > deadline:
+                return Outcome("error", code="not_serving", detail=_with_last_line("it did not serve in time", child))
+            if self._client is None and socket.exists():
+                # asked only now: a channel that finds nobody waits longer and longer before it tries again
+                self._client = TaskApiClient(f"unix:{socket}")
+            if self._client is not None and self._client.check_health(_CHECK) == "SERVING":
+                return OK
+
+    def _call(self, method: str, request: bytes, killed: threading.Event) -> Outcome:
+        phase = self._life.check()
+        if phase is not OK:
+            return phase
+        if self._child is None or self._client is None or self._child.wait(0):
+            return EXITED
+        if method not in layout.METHODS[self._side]:
+            return unimplemented()
+        try:
+            return Outcome("ok", self._client.call(layout.method_path(self._side, method), request))
+        except TaskApiError as error:
+            if killed.is_set():
+                return KILLED
+            if error.status == "UNAVAILABLE" and self._child.wait(_SOFT):
+                self._life.end()
+                return EXITED
+            return Outcome("error", code=error.status, detail=error.text)
+        finally:
+            if method in self._last:  # whether it was answered or failed
+                self._life.end()
+
+    def _stop(self, killed: threading.Event) -> Outcome:
+        serving = self._life.check() is OK
+        self._life.stop()
+        child, client = self._child, self._client
+        if child is None:
+            return OK
+        if serving and client and not child.wait(0):
+            with suppress(TaskApiError):
+                client.shutdown(self._side, _SOFT)
+        if not child.wait(_SOFT) and not killed.is_set():  # a service that answered its one request is on its way out by itself
+            child.terminate()
+            child.wait(_TERM)
+        child.kill()
+        self.release()
+        return OK
+
+
+class _Guarded:
+    """Work of one backend: killing it kills the child, whatever was asked of it."""
+
+    __slots__ = ("_backend", "_function", "_killed")
+
+    def __init__(self, backend: ProcessBackend, function: Callable[[threading.Event], Outcome]) -> None:
+        self._backend = backend
+        self._function = function
+        self._killed = threading.Event()
+
+    def run(self) -> Outcome:
+        return KILLED if self._killed.is_set() else self._function(self._killed)
+
+    def kill(self) -> None:
+        self._killed.set()
+        self._backend.kill()
+
+
+def _with_last_line(text: str, child: Child) -> str:
+    lines = child.tail().strip().splitlines()
+    return f"{text}: {lines[-1].strip()[:300]}" if lines else text

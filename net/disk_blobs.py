@@ -1,0 +1,197 @@
+"""The Blobs port on a folder: one file per blob, named by its digest.
+
+Knows files and BLAKE2b. Must not know where blobs come from or what they hold. A digest string becomes part of a path only
+after it was checked to be one. Layout: `ab/cd/DIGEST` whole, `partial/DIGEST` unfinished, `tmp/` being written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import stat
+import threading
+from collections.abc import Iterator
+from io import FileIO
+from pathlib import Path
+from typing import BinaryIO
+
+from claynet.actors.ports import CorruptBlobError, Digest
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_CHUNK = 1 << 20
+
+
+class DiskBlobs:
+    """Content-addressed files (`ports.Blobs`). Safe from several threads; the folder belongs to one node."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make the folder where needed; what a crash left half-written in `tmp/` is removed, partial blobs stay."""
+        self._folder = folder
+        self._tmp = folder / "tmp"
+        self._partial = folder / "partial"
+        self._extending = tuple(threading.Lock() for _ in range(16))
+        """By a digest's first hex digit: pieces of one blob come one after the other, other blobs seldom wait."""
+        for made in (self._tmp, self._partial):
+            made.mkdir(parents=True, exist_ok=True)
+        for left in self._tmp.iterdir():
+            left.unlink()
+
+    def put(self, data: bytes) -> Digest:
+        """Store bytes, durable on return. Idempotent. Raises OSError when they cannot be written."""
+        digest = Digest(hashlib.blake2b(data, digest_size=32).hexdigest())
+        if not self.has(digest):
+            with self._temporary() as (path, file):
+                file.write(data)
+                self._keep(path, file, digest)
+        return digest
+
+    def put_file(self, path: Path) -> tuple[Digest, int]:
+        """Store a file's content; return digest and size in bytes.
+
+        Raises ValueError for a symbolic link or anything but a regular file, OSError when it cannot be read.
+        """
+        with self._open_regular(path) as source, self._temporary() as (copy, file):
+            hasher = hashlib.blake2b(digest_size=32)
+            size = 0
+            while chunk := source.read(_CHUNK):
+                hasher.update(chunk)
+                file.write(chunk)
+                size += len(chunk)
+            digest = Digest(hasher.hexdigest())
+            if not self.has(digest):
+                self._keep(copy, file, digest)
+        return digest, size
+
+    def has(self, digest: Digest) -> bool:
+        """Tell whether the whole blob is here."""
+        return _DIGEST.fullmatch(digest) is not None and self._path(digest).is_file()
+
+    def size(self, digest: Digest) -> int:
+        """Size in bytes. Raises KeyError when not here."""
+        try:
+            return self._path(digest).stat().st_size
+        except (FileNotFoundError, ValueError):
+            raise KeyError(digest) from None
+
+    def read(self, digest: Digest, offset: int, length: int) -> bytes:
+        """Read up to `length` bytes from `offset`. Raises KeyError when not here, ValueError for a negative number."""
+        if offset < 0 or length < 0:
+            raise ValueError(f"offset {offset}, length {length}: neither may be negative")
+        with self._open(digest) as file:
+            file.seek(offset)
+            return file.read(length)
+
+    def partial(self, digest: Digest) -> int:
+        """How many leading bytes of an unfinished blob are here (0 when none)."""
+        if _DIGEST.fullmatch(digest) is None:
+            return 0
+        try:
+            return (self._partial / digest).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def extend(self, digest: Digest, offset: int, data: bytes, total: int) -> bool:
+        """Append `data` at `offset`, which must equal `partial(digest)`; True once whole (also when it already was).
+
+        Raises ValueError for another offset, more than `total` bytes or a malformed digest; CorruptBlobError when all bytes are
+        here and have another digest (the partial is then gone); OSError when they cannot be written.
+        """
+        whole = self._path(digest)
+        with self._extending[int(digest[0], 16)]:
+            if whole.is_file():
+                return True
+            here = self.partial(digest)
+            if offset != here or offset + len(data) > total:
+                raise ValueError(f"blob {digest[:12]}: {len(data)} bytes at {offset} of {total}, but {here} are here")
+            path = self._partial / digest
+            with path.open("ab", buffering=0) as file:
+                try:
+                    left = memoryview(data)
+                    while left:
+                        left = left[file.write(left) :]
+                except OSError:
+                    os.ftruncate(file.fileno(), here)  # half a piece would shift what comes next
+                    raise
+                if offset + len(data) < total:
+                    return False
+                self._complete(path, file, digest)
+            return True
+
+    def copy_to(self, digest: Digest, path: Path) -> None:
+        """Write the blob to `path`, atomically (a file or link there is replaced). Raises KeyError when not here, OSError."""
+        with self._open(digest) as source:
+            beside = path.with_name(f".{secrets.token_hex(8)}.tmp")
+            try:
+                with beside.open("xb") as file:
+                    shutil.copyfileobj(source, file, _CHUNK)
+                beside.replace(path)
+            except BaseException:
+                beside.unlink(missing_ok=True)
+                raise
+
+    def delete(self, digest: Digest) -> None:
+        """Forget a blob or partial; unknown ones are ignored."""
+        if _DIGEST.fullmatch(digest) is not None:
+            self._path(digest).unlink(missing_ok=True)
+            (self._partial / digest).unlink(missing_ok=True)
+
+    def _path(self, digest: Digest) -> Path:
+        if _DIGEST.fullmatch(digest) is None:
+            raise ValueError(f"not a digest: {digest[:80]!r}")
+        return self._folder / digest[:2] / digest[2:4] / digest
+
+    def _open(self, digest: Digest) -> BinaryIO:
+        try:
+            return self._path(digest).open("rb")
+        except (FileNotFoundError, ValueError):
+            raise KeyError(digest) from None
+
+    def _open_regular(self, path: Path) -> BinaryIO:
+        # The checks are on what was opened: a path can be swapped between a look at it and the opening. Not blocking: a pipe.
+        try:
+            number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.ENXIO):  # a link; a socket or a pipe's end
+                raise ValueError(f"{path}: a link or special file, not a regular one") from None
+            raise
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            os.close(number)
+            raise ValueError(f"{path}: not a regular file")
+        return os.fdopen(number, "rb")
+
+    @contextlib.contextmanager
+    def _temporary(self) -> Iterator[tuple[Path, BinaryIO]]:
+        path = self._tmp / secrets.token_hex(16)
+        try:
+            with path.open("xb") as file:
+                yield path, file
+        finally:
+            path.unlink(missing_ok=True)
+
+    def _complete(self, path: Path, file: BinaryIO | FileIO, digest: Digest) -> None:
+        with path.open("rb") as written:
+            found = hashlib.file_digest(written, lambda: hashlib.blake2b(digest_size=32)).hexdigest()
+        if found != digest:
+            path.unlink()
+            raise CorruptBlobError(f"blob {digest[:12]}: what arrived has digest {found[:12]}")
+        self._keep(path, file, digest)
+
+    def _keep(self, path: Path, file: BinaryIO | FileIO, digest: Digest) -> None:
+        """Make a finished file the blob: durable first, visible second, and its name durable third."""
+        file.flush()
+        os.fsync(file.fileno())
+        whole = self._path(digest)
+        whole.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(whole)
+        (self._partial / digest).unlink(missing_ok=True)
+        for folder in (whole.parent, whole.parent.parent, self._folder):
+            number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(number)
+            finally:
+                os.close(number)

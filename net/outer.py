@@ -1,0 +1,80 @@
+"""The outer framing of a peer's stream: a type byte, a 4-byte big-endian length, a payload.
+
+Knows bytes only. Must not know sockets, TLS, or what payloads mean. Link bytes pass through in pieces, so that a long
+frame needs no memory; the other types are short and gathered whole. Types it does not know are skipped: a later minor
+version may add some.
+"""
+
+from __future__ import annotations
+
+import struct
+
+LINK = 0
+ANNOUNCE = 1
+KEEP_ALIVE = 2
+GOODBYE = 3
+"""Its payload is a line for people: why the sender ends the link."""
+
+MAX_PAYLOAD = (2 << 20) + 4096
+"""Bytes in one frame: the largest frame of the upper layer and a little more."""
+
+_MAX_GATHERED = {ANNOUNCE: MAX_PAYLOAD, GOODBYE: 1024, KEEP_ALIVE: 1024}
+_HEAD = struct.Struct(">BI")
+
+
+class OuterError(Exception):
+    """The peer broke the framing; the text says how."""
+
+
+def outer_frame(kind: int, payload: bytes = b"") -> bytes:
+    """Return one frame. Raises ValueError when the payload is too long."""
+    if len(payload) > MAX_PAYLOAD:
+        raise ValueError(f"{len(payload)} bytes in a frame, at most {MAX_PAYLOAD}")
+    return _HEAD.pack(kind, len(payload)) + payload
+
+
+class OuterReader:
+    """Cuts a stream, fed in pieces of any size, into (type, payload)."""
+
+    def __init__(self) -> None:
+        self._head = bytearray()
+        self._kind = LINK
+        self._left = 0
+        self._gathered = bytearray()
+
+    def feed(self, data: bytes) -> list[tuple[int, bytes]]:
+        """Return what these bytes bring; neighbouring pieces of link bytes come as one. Raises OuterError for a frame too long."""
+        found: list[tuple[int, bytes]] = []
+        link: list[bytes] = []
+        view = memoryview(data)
+        while view:
+            if self._left:
+                piece, view = view[: self._left], view[self._left :]
+                self._left -= len(piece)
+                if self._kind == LINK:
+                    link.append(bytes(piece))
+                elif self._kind in _MAX_GATHERED:
+                    self._gathered += piece
+            else:
+                need = _HEAD.size - len(self._head)
+                self._head += view[:need]
+                view = view[need:]
+                if len(self._head) < _HEAD.size:
+                    break
+                self._begin()
+            if not self._left and not self._head and self._kind in _MAX_GATHERED:
+                if link:
+                    found.append((LINK, b"".join(link)))
+                    link = []
+                found.append((self._kind, bytes(self._gathered)))
+        if link:
+            found.append((LINK, b"".join(link)))
+        return found
+
+    def _begin(self) -> None:
+        self._kind, self._left = _HEAD.unpack(self._head)
+        self._head.clear()
+        self._gathered.clear()
+        most = _MAX_GATHERED.get(self._kind, MAX_PAYLOAD)
+        if self._left > most:
+            raise OuterError(f"a frame of type {self._kind} with {self._left} bytes, at most {most}")

@@ -1,0 +1,238 @@
+"""One link to one peer: a reader, a writer, and the messages that come of them.
+
+Knows the outer framing and the ActorSystem port. Must not know how the connection was made, nor what link bytes mean.
+The reader is the thread that calls `serve`; the writer is a thread of its own, so that a peer that does not read never
+holds up an actor.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from claynet.actors.ports import SECOND, ActorSystem, Address, LinkBytes, LinkDown, LinkId, NodeId
+from claynet.net.introduce import describe
+from claynet.net.outer import ANNOUNCE, GOODBYE, KEEP_ALIVE, LINK, OuterError, OuterReader, outer_frame
+from claynet.net.tls import TlsStream
+
+
+@dataclass(frozen=True, slots=True)
+class P2PLimits:
+    """Times in ns, sizes in bytes."""
+
+    dial: int = 10 * SECOND
+    """To make a TCP connection."""
+    handshake: int = 10 * SECOND
+    """TLS and handshake together."""
+    keep_alive: int = 15 * SECOND
+    """After so long without sending, a sign of life is sent."""
+    dead_after: int = 45 * SECOND
+    """A peer that says nothing, or reads nothing that is being sent, for so long is given up."""
+    linger: int = 5 * SECOND
+    """How long a closed link waits for the peer to have read all."""
+    queued: int = 64 << 20
+    """Waiting to be sent; past it the link is cut."""
+    kept: int = 4 << 20
+    """Received before anybody attached; past it the reader waits."""
+    unproven: int = 64
+    """Connections whose caller has not proven its id yet."""
+    links: int = 1024
+
+
+_BATCH = 256 * 1024
+_ANNOUNCE_QUEUE = 1 << 20  # a busier link than this does without announcements: they promise nothing
+_LAST_WORDS = 1 * SECOND
+
+
+class _State(Enum):
+    OPEN = "open"
+    CLOSING = "closing"  # by our own close: what is queued still goes out
+    ENDED = "ended"
+
+
+class PeerLink:
+    """One end of a link. `serve` runs it; the other methods may come from any thread and never block for long."""
+
+    def __init__(
+        self,
+        link: LinkId,
+        peer: NodeId,
+        where: str,
+        stream: TlsStream,
+        system: ActorSystem,
+        limits: P2PLimits,
+        announced: Callable[[bytes], None],
+    ) -> None:
+        """`where` is the peer's address for people; `announced` hears announcements."""
+        self.link = link
+        self.peer = peer
+        self.where = where
+        self._stream = stream
+        self._system = system
+        self._limits = limits
+        self._announced = announced
+        self._condition = threading.Condition()
+        self._state = _State.OPEN
+        self._address: Address | None = None
+        self._kept: list[LinkBytes | LinkDown] = []
+        self._kept_size = 0
+        self._queue: deque[bytes] = deque()
+        self._queued = 0
+        self._cut_reason = ""
+        self._last_words = ""
+        self._ended = threading.Event()
+
+    def attach(self, address: Address) -> bool:
+        """Send what comes to `address`, first what was kept; tell whether the link has ended already."""
+        with self._condition:
+            self._address = address
+            for message in self._kept:
+                self._system.tell(address, message)
+            self._kept.clear()
+            self._kept_size = 0
+            self._condition.notify_all()
+            return self._state is _State.ENDED
+
+    @property
+    def forgettable(self) -> bool:
+        """Whether the link has ended and nothing of it is kept for anybody."""
+        with self._condition:
+            return self._state is _State.ENDED and not self._kept
+
+    def send(self, data: bytes) -> None:
+        """Queue link bytes. Past the bound the link is cut; on one that is not open they are dropped."""
+        frames = [outer_frame(LINK, data[at : at + _BATCH]) for at in range(0, len(data), _BATCH)]
+        with self._condition:
+            if self._state is not _State.OPEN or self._cut_reason:
+                return
+            if self._queued + len(data) <= self._limits.queued:
+                self._enqueue(frames)
+                return
+            self._cut_reason = f"{self.where}: does not read: {self._queued} bytes wait to be sent"
+            self._queue.clear()
+            self._condition.notify_all()
+        self._stream.abort()
+
+    def send_announcement(self, frame: bytes) -> None:
+        """Queue an announcement's outer frame, unless the link is busy or not open."""
+        with self._condition:
+            if self._state is _State.OPEN and not self._cut_reason and self._queued <= _ANNOUNCE_QUEUE:
+                self._enqueue([frame])
+
+    def close(self) -> None:
+        """Send what is queued, then end; no message comes from this link any more. Idempotent."""
+        with self._condition:
+            if self._state is _State.OPEN:
+                self._state = _State.CLOSING
+            self._kept.clear()
+            self._kept_size = 0
+            self._condition.notify_all()
+
+    def abort(self) -> None:
+        """End at once."""
+        self._stream.abort()
+
+    def serve(self) -> None:
+        """Carry the link until its end."""
+        self._stream.set_timeout(self._limits.dead_after)
+        writer = threading.Thread(target=self._write, name=f"{threading.current_thread().name}-writer", daemon=True)
+        writer.start()
+        self._end(self._read())
+        # The writer may be deep in a send to a peer that does not read.
+        writer.join(2 * _LAST_WORDS / 1e9)
+        self._stream.abort()
+        writer.join()
+        self._stream.close()
+
+    def _read(self) -> str:
+        """Receive until the end; return its reason."""
+        reader = OuterReader()
+        try:
+            while data := self._stream.receive():
+                for kind, payload in reader.feed(data):
+                    if kind == LINK:
+                        self._deliver(payload)
+                    elif kind == ANNOUNCE:
+                        self._announced(payload)
+                    elif kind == GOODBYE:
+                        text = " ".join(payload.decode("utf-8", "replace").split())
+                        return f"{self.where}: closed by the peer" + (f": {text}" if text else "")
+        except TimeoutError:
+            return f"{self.where}: no sign of life for {self._limits.dead_after / SECOND:g} s"
+        except OuterError as error:
+            self._last_words = str(error)
+            return f"{self.where}: {error}"
+        except OSError as error:
+            return f"{self.where}: the connection broke ({describe(error)})"
+        return f"{self.where}: the connection was lost"
+
+    def _deliver(self, data: bytes) -> None:
+        with self._condition:
+            # Nobody attached yet: let TCP slow the peer down instead of filling memory.
+            while self._address is None and self._kept_size > self._limits.kept and self._state is _State.OPEN and not self._cut_reason:
+                self._condition.wait()
+            if self._state is _State.OPEN:
+                self._kept_size += len(data)
+                self._out(LinkBytes(self.link, data))
+
+    def _out(self, message: LinkBytes | LinkDown) -> None:
+        if self._address is None:
+            self._kept.append(message)
+        else:
+            self._system.tell(self._address, message)
+
+    def _end(self, reason: str) -> None:
+        with self._condition:
+            if self._state is _State.OPEN:
+                self._out(LinkDown(self.link, self._cut_reason or reason))
+            self._state = _State.ENDED
+            self._queue.clear()
+            self._condition.notify_all()
+        self._ended.set()
+
+    def _enqueue(self, frames: list[bytes]) -> None:
+        self._queue.extend(frames)
+        self._queued += sum(map(len, frames))
+        self._condition.notify_all()
+
+    def _write(self) -> None:
+        try:
+            more = True
+            while more:
+                batch, more = self._next_batch()
+                self._stream.send(batch)
+                with self._condition:
+                    self._queued -= len(batch) if more else 0
+            self._stream.finish()
+        except OSError as error:
+            with self._condition:
+                if not self._cut_reason and not isinstance(error, TimeoutError):
+                    self._cut_reason = f"{self.where}: the connection broke ({describe(error)})"
+                elif not self._cut_reason:
+                    self._cut_reason = f"{self.where}: did not read for {self._limits.dead_after / SECOND:g} s"
+                self._condition.notify_all()
+            self._stream.abort()
+        # The peer answers the end of our stream with the end of its own; do not wait for ever.
+        if not self._ended.wait(self._limits.linger / 1e9):
+            self._stream.abort()
+
+    def _next_batch(self) -> tuple[bytes, bool]:
+        """Wait for something to send; return it, and whether more may follow."""
+        with self._condition:
+            while not self._queue and self._state is _State.OPEN:
+                if not self._condition.wait(self._limits.keep_alive / 1e9):
+                    self._enqueue([outer_frame(KEEP_ALIVE)])
+            if self._state is _State.ENDED:
+                self._stream.set_timeout(_LAST_WORDS)
+                return outer_frame(GOODBYE, self._last_words.encode()[:500]), False
+            if not self._queue:
+                return outer_frame(GOODBYE), False
+            batch = [self._queue.popleft()]
+            size = len(batch[0])
+            while self._queue and size + len(self._queue[0]) <= _BATCH:
+                batch.append(self._queue.popleft())
+                size += len(batch[-1])
+            return batch[0] if len(batch) == 1 else b"".join(batch), True

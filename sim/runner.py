@@ -1,0 +1,175 @@
+"""Runs a plan in any mode, and makes its report.
+
+Knows the order of a run: preflight, world, time, checks, report. Must not know the command line, nor the parts of the engine of `real`,
+which is given.
+"""
+
+from __future__ import annotations
+
+import shlex
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import claynet
+from claynet.sim.director import DIRECTOR, Begin, Director, Fire
+from claynet.sim.engine import Engine, Pulse
+from claynet.sim.entropy import SeededEntropy
+from claynet.sim.expect import Leftovers, Verdict, make_checks
+from claynet.sim.hub import EventHub
+from claynet.sim.links import Links
+from claynet.sim.metrics import Metrics, TasksDone
+from claynet.sim.network import SimNetwork
+from claynet.sim.options import Progress, RunOptions
+from claynet.sim.plan import EventPlan, Plan
+from claynet.sim.preflight import preflight
+from claynet.sim.recorder import Recorder
+from claynet.sim.report import Report, Run, build_report
+from claynet.sim.trace import TraceWriter
+from claynet.sim.triggers import Triggers
+from claynet.sim.virtual_engine import virtual_engine
+from claynet.sim.why import Reasons
+from claynet.sim.world import SimWorld
+
+CHECK_AGAIN_BELOW = 10.0
+"""A virtual run that took fewer real seconds than this is run twice when the self-check is on."""
+
+MakeEngine = Callable[[Plan], Engine]
+
+
+class HarnessError(Exception):
+    """The run itself failed: a bug of ours, never of the scenario."""
+
+
+def run_scenario(plan: Plan, options: RunOptions, make_real_engine: MakeEngine | None = None) -> Report:
+    """Run a plan once, or twice for the self-check of `virtual`, and write what `options.out` asks for.
+
+    Raises PreflightError, HarnessError, OSError of the output folder, and KeyboardInterrupt after everything was stopped.
+    """
+    if options.replay is None:
+        preflight(plan)
+    first = _Attempt(plan, options, make_real_engine).run()
+    if _is_checked(plan, options, first):
+        again = _Attempt(plan, replace(options, out=None, on_progress=None), None).run()
+        same = again.fields["trace_hash"] == first.fields["trace_hash"]
+        if not same:
+            first = Report({**first.fields, "ok": False, "expectations": [*first.fields["expectations"], _DIVERGED]})
+    if options.out is not None:
+        _write(plan, options, options.out, first)
+    return first
+
+
+_DIVERGED = {"name": "self-check", "ok": False, "detail": "a second run of the same file and seed gave another trace"}
+
+
+def _is_checked(plan: Plan, options: RunOptions, report: Report) -> bool:
+    quick = report.fields["wall_seconds"] < CHECK_AGAIN_BELOW
+    return options.self_check and plan.mode == "virtual" and quick
+
+
+class _Attempt:
+    """One run of a plan."""
+
+    def __init__(self, plan: Plan, options: RunOptions, make_real_engine: MakeEngine | None) -> None:
+        self._plan = plan
+        self._options = options
+        self._trace = TraceWriter(options.out / "trace.jsonl" if options.out else None)
+        self._recorder = Recorder(self._trace)
+        self._entropy = SeededEntropy(plan.seed, "world")
+        self._failures: list[BaseException] = []
+        self._due: list[EventPlan] = []
+        if plan.mode == "real":
+            if make_real_engine is None:
+                raise ValueError("mode real needs an engine of real time")
+            self._engine = make_real_engine(plan)
+        else:
+            self._engine = virtual_engine(plan, options, self._entropy, self._recorder)
+        self._hub = EventHub(self._engine.now)
+        self._metrics = Metrics()
+        self._reasons = Reasons(node.name for node in plan.nodes if node.provider)
+        self._checks = make_checks(plan, self._metrics, self._reasons)
+        self._done = TasksDone(sum(1 for _ in plan.instances()))
+        subscribers = (self._recorder, self._metrics, self._reasons, self._done, Triggers(plan.events, self._fire), _Bugs(self._failures))
+        for subscriber in (*subscribers, *self._checks):
+            self._hub.subscribe(subscriber)
+
+    def run(self) -> Report:
+        """Run it."""
+        started = time.monotonic_ns()
+        with tempfile.TemporaryDirectory(prefix="claynet-") as folder:
+            engine = self._engine
+            world = self._make_world(Path(folder))
+            try:
+                engine.system.spawn(Director, world, self._recorder, self._failures, address=DIRECTOR)
+                engine.system.tell(DIRECTOR, Begin())
+                until = self._plan.at_most if self._plan.until is None else min(self._plan.until, self._plan.at_most)
+                show = Pulse(0.25, lambda: self._show(world))
+                engine.run(until, self._is_over, lambda: self._tick(show))
+            finally:
+                virtual, deliveries = engine.now(), engine.deliveries
+                world.stop()
+                engine.close()
+            leftovers = Leftovers(processes=world.processes_left())
+        digest = self._trace.close()
+        if self._failures:
+            raise HarnessError(f"an actor failed, which is a bug of claynet: {self._failures[0]}")
+        return self._report(virtual, deliveries, digest, time.monotonic_ns() - started, leftovers)
+
+    def _make_world(self, folder: Path) -> SimWorld:
+        links = Links(self._plan.network)
+        engine = self._engine
+        network = SimNetwork(engine.scheduler(), engine.system, links.quality, self._entropy.stream("network"), self._recorder)
+        return SimWorld(self._plan, engine, network, links, self._hub, self._entropy, folder)
+
+    def _report(self, virtual: int, deliveries: int, digest: str, wall: int, leftovers: Leftovers) -> Report:
+        run = Run(
+            replayed=self._options.replay is not None,
+            trace_hash=None if self._plan.mode == "real" else digest,
+            virtual_ns=virtual,
+            wall_ns=wall,
+            messages=self._recorder.messages,
+            deliveries=deliveries,
+        )
+        verdicts: list[Verdict] = [check.verdict(leftovers) for check in self._checks]
+        return build_report(self._plan, run, self._metrics, verdicts, self._reasons.entries(), leftovers)
+
+    def _is_over(self) -> bool:
+        return bool(self._failures) or (self._plan.until is None and self._done.done)
+
+    def _fire(self, event: EventPlan) -> None:
+        self._engine.system.tell(DIRECTOR, Fire(self._plan.events.index(event)))
+
+    def _tick(self, show: Pulse) -> None:
+        show()
+        self._recorder.flush()
+
+    def _show(self, world: SimWorld) -> None:
+        if self._options.on_progress is not None:
+            total = sum(1 for _ in self._plan.instances())
+            done = self._done
+            self._options.on_progress(Progress(self._engine.now(), done.tasks_final, total, done.subtasks_done, world.nodes_up))
+
+
+class _Bugs:
+    """A subscriber: an actor that failed is a bug of ours, and ends the run."""
+
+    def __init__(self, failures: list[BaseException]) -> None:
+        self._failures = failures
+
+    def on_event(self, kind: str, at: int, node: str, fields: Mapping[str, object]) -> None:
+        """Take one event."""
+        if kind == "actor_failed":
+            text = f"{fields['address']} at {at / 1e9:.6f} s: {fields['error']}\n{fields.get('trace', '')}"
+            self._failures.append(RuntimeError(text))
+
+
+def _write(plan: Plan, options: RunOptions, out: Path, report: Report) -> None:
+    (out / "report.json").write_text(report.to_json() + "\n", encoding="utf-8")
+    command = ["claynet", "run", str(plan.file), "--seed", str(plan.seed), "--mode", plan.mode]
+    tape = out / "tape.msgpack"
+    command += ["--replay", str(tape)] if tape.exists() else []
+    text = f"# claynet {claynet.__version__}\n{shlex.join(command)}\n"
+    (out / "replay.sh").write_text(text, encoding="utf-8")
+

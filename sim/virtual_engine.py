@@ -1,0 +1,101 @@
+"""The engine of `virtual` and `paced`: one thread, virtual time; which Jobs it has decides whether anything really runs.
+
+Knows the virtual system, clock and jobs. Must not know nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import claynet
+from claynet.actors.ports import Entropy
+from claynet.envs.guard import Guard
+from claynet.sim.app_fence import app_fence
+from claynet.sim.durations import Durations
+from claynet.sim.jobs_direct import DirectJobs
+from claynet.sim.jobs_paced import PacedJobs
+from claynet.sim.options import PreflightError, RunOptions
+from claynet.sim.plan import Plan
+from claynet.sim.recorder import Recorder
+from claynet.sim.scheduler import VirtualScheduler
+from claynet.sim.tape import ReplayJobs, Tape, TapeError, TapeHeader, TapeWriter
+from claynet.sim.virtual_clock import VirtualClock
+from claynet.sim.virtual_jobs import VirtualJobs
+from claynet.sim.virtual_system import VirtualSystem
+
+
+class VirtualEngine:
+    """`virtual` and `paced`: one thread, virtual time; the jobs given decide whether anything really runs."""
+
+    TICK_EVERY = 64
+    """Instants between ticks."""
+
+    def __init__(self, system: VirtualSystem, jobs: VirtualJobs, entropy: Entropy) -> None:
+        self.system = system
+        self.jobs = jobs
+        self.clock = VirtualClock(system)
+        self._entropy = entropy
+        self._count = 0
+
+    @property
+    def deliveries(self) -> int:
+        """Messages that reached an actor so far."""
+        return self.system.deliveries
+
+    def now(self) -> int:
+        """Virtual nanoseconds since the run began."""
+        return self.system.now
+
+    def scheduler(self) -> VirtualScheduler:
+        """Call the network back from the kernel itself."""
+        return VirtualScheduler(self.system)
+
+    def guard(self, node: str) -> Guard:
+        """Give an app seeded chance, a clock of its declared duration, and only its own work dir."""
+        stream = self._entropy.stream(f"app/{node}")
+        return lambda call_id, work_dir, duration: app_fence(stream.stream(call_id), work_dir, self.clock.utc(), duration)
+
+    def clock_of(self, offset: int, drift_ppm: int) -> VirtualClock:
+        """Return a node's clock."""
+        return VirtualClock(self.system, offset, drift_ppm)
+
+    def lifted(self) -> AbstractContextManager[object]:
+        """Lift the fence."""
+        return self.system.fence.lifted()
+
+    def run(self, until: int, stop: Callable[[], bool], tick: Callable[[], None]) -> None:
+        """Run in virtual time."""
+
+        def between() -> None:
+            self._count += 1
+            if self._count % self.TICK_EVERY == 0:
+                with self.system.fence.lifted():
+                    tick()
+
+        self.system.on_idle_instant(between)
+        self.system.run(until, stop)
+
+    def close(self) -> None:
+        """End jobs; actors need nothing."""
+        self.jobs.close()
+
+
+def virtual_engine(plan: Plan, options: RunOptions, entropy: Entropy, recorder: Recorder) -> VirtualEngine:
+    """Make the engine that a plan and its options ask for. Raises PreflightError when a tape does not fit."""
+    system = VirtualSystem()
+    header = TapeHeader(plan.digest(), plan.seed, claynet.__version__)
+    durations = Durations(plan.durations)
+    stream = entropy.stream("jobs")
+    jobs: VirtualJobs
+    if options.replay is not None:
+        try:
+            jobs = ReplayJobs(system, durations, stream, Tape.read(options.replay), header, recorder)
+        except TapeError as error:
+            raise PreflightError(f"--replay: {error}") from None
+    elif plan.mode == "paced":
+        tape = TapeWriter(options.out / "tape.msgpack", header) if options.out else None
+        jobs = PacedJobs(system, durations, stream, tape, recorder)
+    else:
+        jobs = DirectJobs(system, durations, stream, recorder)
+    return VirtualEngine(system, jobs, entropy)

@@ -1,0 +1,201 @@
+"""SimWorld: a plan's nodes on a simulated network, and what happens to them.
+
+Knows how a node's ports are made and how nodes crash and come back. Must not know what a run is for (`runner.py`), nor which engine
+makes time pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from claynet.actors.config import NodeConfig, TaskSpec
+from claynet.actors.ledger import EmbeddedLedger
+from claynet.actors.node import Node, build_node
+from claynet.actors.ports import Blobs, Entropy, Environment, FileRef, NodeId, Ports
+from claynet.envs.behaviours import WrongResults
+from claynet.envs.registry import EnvironmentSettings, find
+from claynet.envs.resolve import AppTable, split_tag
+from claynet.sim.engine import Engine
+from claynet.sim.hub import EventHub
+from claynet.sim.links import Links
+from claynet.sim.memory import KeyedSigner, MemoryBlobs, MemoryStore
+from claynet.sim.network import SimNetwork
+from claynet.sim.plan import LinkChange, NodePlan, Plan, TaskInstance
+
+
+class _Place:
+    """Where one node lives: what outlasts its lives."""
+
+    def __init__(self, plan: NodePlan, signer: KeyedSigner, blobs: Blobs, environment: Environment) -> None:
+        self.plan = plan
+        self.signer = signer
+        self.blobs = blobs
+        self.environment = environment
+        self.store = MemoryStore()
+        self.lives = 0
+        self.node: Node | None = None
+        self.waiting: list[TaskInstance] = []
+        """Tasks that came due while it was down."""
+
+
+class SimWorld:
+    """All nodes of a plan."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        engine: Engine,
+        network: SimNetwork,
+        links: Links,
+        hub: EventHub,
+        entropy: Entropy,
+        data_dir: Path,
+    ) -> None:
+        self.plan = plan
+        self.engine = engine
+        self.network = network
+        self._links = links
+        self._hub = hub
+        self._entropy = entropy
+        self._data_dir = data_dir
+        self._world_key = entropy.stream("world-key").nonce(32)
+        self._table = app_table(plan)
+        self._descriptors = tuple((app.descriptor.name, app.descriptor_text) for app in plan.apps.values())
+        self._places = {node.name: self._place(node) for node in plan.nodes}
+
+    @property
+    def nodes_up(self) -> int:
+        """How many nodes are alive."""
+        return sum(place.node is not None for place in self._places.values())
+
+    def start(self) -> None:
+        """Start every node, requestors last, so that providers hear the first announcement."""
+        for place in sorted(self._places.values(), key=lambda place: place.plan.requestor is not None):
+            self._begin(place)
+
+    def stop(self) -> None:
+        """Stop every node and kill its services."""
+        for place in self._places.values():
+            if place.node is not None:
+                place.node.stop()
+                place.node = None
+            else:
+                place.environment.close()
+
+    def create_task(self, instance: TaskInstance) -> None:
+        """Let a node make a task; one that is down makes it when it is back."""
+        place = self._places[instance.node]
+        if place.node is None:
+            place.waiting.append(instance)
+            return
+        plan = instance.plan
+        inputs = tuple(FileRef(file.name, place.blobs.put(file.data), len(file.data)) for file in plan.inputs)
+        place.node.create_task(
+            TaskSpec(
+                name=plan.name,
+                app_id=self.plan.apps[plan.app].app_id,
+                params_json=plan.params_json,
+                subtasks=plan.subtasks,
+                max_price=plan.max_price,
+                task_timeout=plan.task_timeout,
+                subtask_timeout=plan.subtask_timeout,
+                inputs=inputs,
+            )
+        )
+
+    def crash(self, name: str) -> None:
+        """A node stops without a word: actors, links, services. What its store committed stays."""
+        place = self._places[name]
+        if place.node is None:
+            return
+        self.engine.system.kill(f"{place.node.prefix}/")
+        self.network.cut(name)
+        place.environment.close()
+        place.node = None
+
+    def restart(self, name: str) -> None:
+        """A node that is down comes back with what it had committed."""
+        place = self._places[name]
+        if place.node is None:
+            self._begin(place)
+            waiting, place.waiting = place.waiting, []
+            for instance in waiting:
+                self.create_task(instance)
+
+    def partition(self, sides: tuple[tuple[str, ...], ...]) -> Callable[[], None]:
+        """Part the sides from each other; call what is returned to heal."""
+        self.network.partition(sides, True)
+        return lambda: self.network.partition(sides, False)
+
+    def change_links(self, left: tuple[str, ...], right: tuple[str, ...], change: LinkChange) -> Callable[[], None]:
+        """Change links in both directions; call what is returned to change them back."""
+        undo = self._links.change(left, right, change)
+        self.network.refresh()
+
+        def back() -> None:
+            undo()
+            self.network.refresh()
+
+        return back
+
+    def node(self, name: str) -> Node | None:
+        """Return a node's present life."""
+        return self._places[name].node
+
+    def node_id(self, name: str) -> NodeId:
+        """Return a node's id."""
+        return self._places[name].signer.node_id
+
+    def processes_left(self) -> int:
+        """Count child processes that outlived their environments."""
+        return sum(getattr(place.environment, "alive", 0) for place in self._places.values())
+
+    def ports_for(self, name: str) -> Ports:
+        """Make the ports of a node's next life."""
+        place = self._places[name]
+        plan = place.plan
+        return Ports(
+            system=self.engine.system,
+            clock=self.engine.clock_of(plan.clock_offset, round(plan.clock_drift * 1_000_000)),
+            entropy=self._entropy.stream(f"node/{name}/{place.lives}"),
+            jobs=self.engine.jobs,
+            network=self.network.handle(name, place.signer.node_id),
+            signer=place.signer,
+            blobs=place.blobs,
+            store=place.store,
+            ledger=EmbeddedLedger(place.store, plan.balance),
+            environments={plan.env: place.environment},
+            sink=self._hub.sink(name),
+        )
+
+    def _begin(self, place: _Place) -> None:
+        place.lives += 1
+        plan = place.plan
+        config = NodeConfig(
+            name=plan.name,
+            life=place.lives,
+            requestor=plan.requestor,
+            provider=plan.provider,
+            descriptors=self._descriptors if plan.requestor else (),
+            start_limit=plan.start_limit,
+            retry_first=plan.retry_first,
+            retry_most=plan.retry_most,
+        )
+        place.node = build_node(config, self.ports_for(plan.name))
+        place.node.start()
+
+    def _place(self, plan: NodePlan) -> _Place:
+        blobs = MemoryBlobs()
+        settings = EnvironmentSettings(self._data_dir / plan.name, blobs, self._table, self.engine.guard(plan.name), plan.start_limit)
+        environment = find(plan.env).make(settings)
+        if plan.behaviour.wrong_result:
+            entropy = self._entropy.stream(f"behaviour/{plan.name}")
+            environment = WrongResults(environment, blobs, plan.behaviour.wrong_result, entropy, self._hub.sink(plan.name))
+        return _Place(plan, KeyedSigner(self._world_key, plan.name), blobs, environment)
+
+
+def app_table(plan: Plan) -> AppTable:
+    """Return the table of what process, inproc and model run: entry points, and the scenario's own `module`s."""
+    explicit: Mapping[str, str] = {split_tag(app.image)[0]: app.module for app in plan.apps.values() if app.module and app.image}
+    return AppTable.installed(explicit)

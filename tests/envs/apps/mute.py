@@ -1,0 +1,5 @@
+"""Never gets ready to serve."""
+
+import threading
+
+threading.Event().wait()

@@ -1,0 +1,47 @@
+"""Fixtures of this folder: blobs, a data dir, and every environment that a suite runs over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from claynet.actors.ports import Environment
+from tests.envs.harness import Driver, MemoryBlobs, make_inproc, make_model, make_process
+
+ALL = {"model": make_model, "inproc": make_inproc, "process": make_process}
+ON_DISK = ("inproc", "process")
+
+
+@pytest.fixture
+def blobs() -> MemoryBlobs:
+    return MemoryBlobs()
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+def _made(name: str, data_dir: Path, blobs: MemoryBlobs) -> Iterator[Environment]:
+    environment = ALL[name](data_dir, blobs)
+    yield environment
+    environment.close()
+
+
+@pytest.fixture(params=ALL)
+def environment(request: pytest.FixtureRequest, data_dir: Path, blobs: MemoryBlobs) -> Iterator[Environment]:
+    """Every environment that runs, or plays, apps."""
+    yield from _made(request.param, data_dir, blobs)
+
+
+@pytest.fixture(params=ON_DISK)
+def disk_environment(request: pytest.FixtureRequest, data_dir: Path, blobs: MemoryBlobs) -> Iterator[Environment]:
+    """Every environment whose apps write real files."""
+    yield from _made(request.param, data_dir, blobs)
+
+
+@pytest.fixture
+def driver(environment: Environment) -> Driver:
+    return Driver(environment)

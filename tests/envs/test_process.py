@@ -1,0 +1,95 @@
+"""What a child process of the `process` environment sees, leaves behind and is told apart by."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from claynet.actors.ports import Placement
+from claynet.envs.process import ProcessEnvironment
+from claynet.envs.resolve import AppTable
+from tests.envs.harness import APPS, Driver, MemoryBlobs, make_process, ok
+
+
+@pytest.fixture
+def process(data_dir: Path, blobs: MemoryBlobs) -> Iterator[ProcessEnvironment]:
+    environment = make_process(data_dir, blobs)
+    yield environment
+    environment.close()
+
+
+def test_a_child_sees_little_of_the_machine(process: ProcessEnvironment, data_dir: Path, blobs: MemoryBlobs) -> None:
+    driver = Driver(process, "tells")
+    provider = driver.provider("s0")
+    ok(provider.place([Placement(name, blobs.put(b"raise SystemExit(9)")) for name in ("json.py", "grpc.py", "sitecustomize.py")]).run())
+    ok(provider.start().run())
+    ok(driver.compute_work(provider, "s0", {}).run())
+    (file,) = ok(provider.collect(".", ["seen.json"]).run()).files
+    seen = json.loads(blobs.data[file.digest])
+    assert "PYTEST_CURRENT_TEST" in os.environ
+    assert "PYTEST_CURRENT_TEST" not in seen["variables"]
+    work_dir = str(data_dir / "provider" / "s0")
+    assert seen["folder"] == seen["variables"]["HOME"] == seen["variables"]["CLAYNET_WORK_DIR"] == work_dir
+    assert not seen["json"].startswith(work_dir)
+    assert seen["input"] == ""
+    assert len(seen["variables"]["CLAYNET_SOCKET"]) <= 107
+
+
+def test_the_log_is_bounded_and_its_end_is_kept(process: ProcessEnvironment, data_dir: Path) -> None:
+    driver = Driver(process, "tells")
+    provider = process.backend(driver.runnable, "provider", "node/s0", "provider/s0")
+    ok(provider.start().run())
+    ok(driver.compute_work(provider, "s0", {"shout": 3_000_000}).run())
+    ok(provider.stop().run())
+    assert "the end" in provider.log_tail()
+    assert len(provider.log_tail()) <= 2048
+    assert (data_dir / ".logs" / "node-s0.log").stat().st_size == 1024 * 1024
+
+
+def test_usage_is_known_once_the_child_has_ended(process: ProcessEnvironment) -> None:
+    provider = process.backend(Driver(process).runnable, "provider", "node/s0", "provider/s0")
+    assert provider.usage() is None
+    ok(provider.start().run())
+    assert provider.usage() is None
+    ok(provider.stop().run())
+    used = provider.usage()
+    assert used is not None
+    assert used.wall > used.cpu // os.cpu_count() > 0  # type: ignore[operator]
+    assert used.max_rss > 1024 * 1024
+
+
+def test_old_logs_make_room(process: ProcessEnvironment, data_dir: Path) -> None:
+    logs = data_dir / ".logs"
+    logs.mkdir(parents=True)
+    for number in range(120):
+        (logs / f"old-{number}.log").touch()
+    driver = Driver(process).started()
+    ok(driver.requestor.stop().run())
+    assert len(list(logs.iterdir())) == 100
+
+
+def test_nothing_is_left_of_services_that_came_and_went(process: ProcessEnvironment) -> None:
+    def come_and_go() -> tuple[int, set[Path]]:
+        driver = Driver(process).started()
+        ok(driver.requestor.stop().run())
+        provider = driver.provider("s0")
+        ok(provider.start().run())
+        process.close()
+        return len(list(Path("/proc/self/fd").iterdir())), set(Path(tempfile.gettempdir()).glob("clay-*"))
+
+    handles, folders = come_and_go()  # the first time gRPC opens what it keeps for good
+    for _ in range(3):
+        now, left = come_and_go()
+        assert now <= handles
+        assert not left - folders
+
+
+def test_a_python_that_is_not_there_is_told(data_dir: Path, blobs: MemoryBlobs) -> None:
+    environment = ProcessEnvironment(data_dir, blobs, AppTable(APPS), python="/nonexistent/python")
+    assert environment.probe().run().code == "unsupported"
+    assert Driver(environment).requestor.start().run().code == "missing_file"

@@ -1,0 +1,166 @@
+"""Files by content: resume, corruption, odd paths."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import resource
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from claynet.actors.ports import Blobs, CorruptBlobError, Digest
+from claynet.net.disk_blobs import DiskBlobs
+
+
+def digest_of(data: bytes) -> Digest:
+    return Digest(hashlib.blake2b(data, digest_size=32).hexdigest())
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "blobs"
+
+
+@pytest.fixture
+def blobs(folder: Path) -> DiskBlobs:
+    return DiskBlobs(folder)
+
+
+def test_what_is_put_can_be_read_in_parts_and_survives(blobs: Blobs, folder: Path) -> None:
+    digest = blobs.put(b"hello world")
+    assert digest == digest_of(b"hello world") == blobs.put(b"hello world")
+    assert (blobs.has(digest), blobs.size(digest), blobs.read(digest, 6, 100)) == (True, 11, b"world")
+    assert blobs.read(digest, 100, 1) == b""
+    again = DiskBlobs(folder)
+    assert again.read(digest, 0, 5) == b"hello"
+    with pytest.raises(ValueError, match="negative"):
+        again.read(digest, -1, 5)
+    again.delete(digest)
+    again.delete(digest)
+    assert not blobs.has(digest)
+
+
+def test_a_partial_resumes_after_a_restart(blobs: Blobs, folder: Path) -> None:
+    data = os.urandom(300_000)
+    digest = digest_of(data)
+    assert not blobs.extend(digest, 0, data[:100_000], len(data))
+    assert (blobs.partial(digest), blobs.has(digest)) == (100_000, False)
+    again = DiskBlobs(folder)
+    assert again.partial(digest) == 100_000
+    with pytest.raises(ValueError, match="100000 are here"):
+        again.extend(digest, 0, data, len(data))
+    assert not again.extend(digest, 100_000, data[100_000:200_000], len(data))
+    assert again.extend(digest, 200_000, data[200_000:], len(data))
+    assert (again.partial(digest), again.size(digest)) == (0, 300_000)
+    assert again.read(digest, 0, len(data)) == data
+    assert again.extend(digest, 5, b"late", len(data))
+
+
+def test_corrupt_bytes_are_dropped(blobs: Blobs) -> None:
+    digest = digest_of(b"right")
+    blobs.extend(digest, 0, b"wr", 5)
+    with pytest.raises(CorruptBlobError):
+        blobs.extend(digest, 2, b"ong", 5)
+    assert (blobs.partial(digest), blobs.has(digest)) == (0, False)
+    assert blobs.extend(digest, 0, b"right", 5)
+
+
+def test_an_empty_blob_and_one_with_too_many_bytes(blobs: Blobs) -> None:
+    assert blobs.extend(digest_of(b""), 0, b"", 0)
+    assert blobs.size(digest_of(b"")) == 0
+    with pytest.raises(ValueError, match="6 bytes at 0 of 5"):
+        blobs.extend(digest_of(b"right"), 0, b"right!", 5)
+
+
+def test_a_blob_put_while_partial_is_whole(blobs: Blobs) -> None:
+    digest = digest_of(b"right")
+    blobs.extend(digest, 0, b"ri", 5)
+    blobs.put(b"right")
+    assert (blobs.partial(digest), blobs.has(digest)) == (0, True)
+
+
+def test_files_go_in_and_out(blobs: Blobs, tmp_path: Path) -> None:
+    source, target = tmp_path / "in", tmp_path / "out"
+    source.write_bytes(b"x" * 3_000_000)
+    digest, size = blobs.put_file(source)
+    assert (digest, size) == (digest_of(b"x" * 3_000_000), 3_000_000)
+    target.symlink_to(source)
+    source.write_bytes(b"changed")
+    blobs.copy_to(digest, target)
+    assert not target.is_symlink()
+    assert target.stat().st_size == 3_000_000
+    assert source.read_bytes() == b"changed"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["blobs", "in", "out"]
+
+
+@pytest.mark.timeout(20)
+def test_links_and_special_files_are_refused(blobs: Blobs, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "link").symlink_to("secret")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("link", "pipe", "."):
+        with pytest.raises(ValueError, match="regular"):
+            blobs.put_file(tmp_path / name)
+    with pytest.raises(ValueError, match="regular"):
+        blobs.put_file(Path("/dev/null"))
+    with pytest.raises(FileNotFoundError):
+        blobs.put_file(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("text", ["", "..", "../../etc/passwd", "A" * 64, "a" * 63, "a" * 64 + "\n", "/" * 64, "a" * 64 + "/x"])
+def test_a_string_that_is_no_digest_never_becomes_a_path(blobs: Blobs, tmp_path: Path, text: str) -> None:
+    digest = Digest(text)
+    assert not blobs.has(digest)
+    assert blobs.partial(digest) == 0
+    blobs.delete(digest)
+    for call in (lambda: blobs.size(digest), lambda: blobs.read(digest, 0, 1), lambda: blobs.copy_to(digest, tmp_path / "out")):
+        with pytest.raises(KeyError):
+            call()
+    with pytest.raises(ValueError, match="not a digest"):
+        blobs.extend(digest, 0, b"x", 1)
+
+
+def test_half_written_files_of_a_crash_are_swept_and_partials_kept(folder: Path, blobs: Blobs) -> None:
+    digest = digest_of(b"right")
+    blobs.extend(digest, 0, b"ri", 5)
+    (folder / "tmp" / "left").write_bytes(b"half")
+    again = DiskBlobs(folder)
+    assert list((folder / "tmp").iterdir()) == []
+    assert again.partial(digest) == 2
+
+
+def test_the_same_blob_from_several_threads(blobs: Blobs) -> None:
+    data = os.urandom(500_000)
+    threads = [threading.Thread(target=blobs.put, args=(data,)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert blobs.read(digest_of(data), 0, len(data)) == data
+
+
+def test_a_full_disk_leaves_a_partial_that_can_go_on(folder: Path) -> None:
+    child = """
+import resource, sys
+from pathlib import Path
+from claynet.net.disk_blobs import DiskBlobs
+blobs = DiskBlobs(Path(sys.argv[1]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, resource.RLIM_INFINITY))
+blobs.extend(sys.argv[2], 0, b"x" * 100_000, 300_000)
+for attempt in (lambda: blobs.extend(sys.argv[2], 100_000, b"x" * 100_000, 300_000), lambda: blobs.put(b"y" * 200_000)):
+    try:
+        attempt()
+    except OSError as error:
+        print(error.errno, flush=True)
+"""
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[1] == resource.RLIM_INFINITY
+    digest = digest_of(b"x" * 300_000)
+    done = subprocess.run([sys.executable, "-c", child, str(folder), digest], capture_output=True, text=True, timeout=20)
+    assert done.stdout.split() == ["27", "27"], done.stderr
+    blobs = DiskBlobs(folder)
+    assert blobs.partial(digest) == 100_000
+    assert blobs.extend(digest, 100_000, b"x" * 200_000, 300_000)
+    assert list((folder / "tmp").iterdir()) == []

@@ -1,0 +1,1 @@
+"""Scenario files, expectations, metrics, reports and traces."""
