@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from claynet.cli.output import BROKEN, INTERRUPTED, WRONG, Output, note, reader_gone
+from claynet.cli.output import BROKEN, DONE, INTERRUPTED, WRONG, Output, note, reader_gone
 
 app = typer.Typer(
     name="claynet",
@@ -97,28 +97,31 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; nothing is ever raised except for missing packages."""
     output = Output("--json" in arguments)
     try:
-        code = _guarded(lambda: typer.main.get_command(app).main(list(arguments), prog_name="claynet", standalone_mode=False), output)
+        code = guarded(lambda: typer.main.get_command(app).main(list(arguments), prog_name="claynet", standalone_mode=False), output)
         sys.stdout.flush()
     except BrokenPipeError:
         return reader_gone()
     return code
 
 
-def _guarded(command: Callable[[], object], output: Output) -> int:
+def guarded(command: Callable[[], object], output: Output) -> int:
+    """Call a command and turn every way in which it can end into an exit code; with JSON, into one object too."""
     try:
         code = command()
     except ModuleNotFoundError:
         raise
     except BrokenPipeError:
         raise
-    except KeyboardInterrupt:
-        return output.error("interrupted", "interrupted", code=INTERRUPTED)
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
     except Exception as error:
         if isinstance(error, _USAGE):
             return _usage(error, output)
         note(traceback.format_exc())
         return output.error("internal", f"the harness failed: {type(error).__name__}: {error}", code=BROKEN)
-    return code if isinstance(code, int) else 0
+    if code == INTERRUPTED:  # newer versions of typer make this of a KeyboardInterrupt
+        return output.error("interrupted", "interrupted", code=INTERRUPTED)
+    return code if isinstance(code, int) else DONE
 
 
 def _usage(error: Exception, output: Output) -> int:

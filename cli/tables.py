@@ -17,10 +17,17 @@ _WIDE = 120
 """Columns when the output is no terminal."""
 
 
+class _Console(Console):
+    """A console that leaves a reader who went away to the command line's own exit code."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def make_console() -> Console:
     """Return a console on standard output."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=_WIDE)
+    console = _Console(highlight=False)
+    return console if console.is_terminal else _Console(highlight=False, width=_WIDE)
 
 
 def table(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:

@@ -12,9 +12,22 @@ from claynet.actors.descriptors import parse
 from claynet.actors.ports import Environment, Outcome, Refusal
 from claynet.envs.registry import EnvironmentSettings, find
 from claynet.sim.memory import MemoryBlobs
-from claynet.sim.options import PreflightError
 from claynet.sim.plan import AppPlan, NodePlan, Plan
 from claynet.sim.world import app_table
+
+
+class PreflightError(Exception):
+    """A run cannot start: an environment or app is not as the plan needs it. Nothing was started.
+
+    `key` says which entry of the scenario it is about, `detail` what is wrong, `remedy` the way out.
+    """
+
+    def __init__(self, file: Path, key: str, detail: str, remedy: str) -> None:
+        super().__init__(f"{file}: {key}: {detail}; {remedy}")
+        self.file = file
+        self.key = key
+        self.detail = detail
+        self.remedy = remedy
 
 
 def preflight(plan: Plan) -> None:
@@ -40,20 +53,20 @@ def preflight(plan: Plan) -> None:
 def _probe(plan: Plan, environment: Environment, node: NodePlan) -> None:
     outcome = environment.probe().run()
     if not outcome.ok:
-        raise PreflightError(f"{plan.file}: nodes, group {node.group}: {_text(outcome)}; choose another environment with --env")
+        raise PreflightError(plan.file, f"nodes: {node.group}: env", _text(outcome), "choose another with --env")
 
 
 def _serve(plan: Plan, environment: Environment, app: AppPlan) -> None:
-    where = f"{plan.file}: apps.{app.key}"
+    key = f"apps: {app.key}"
     descriptor = parse(app.descriptor_text)
     runnable = environment.resolve(descriptor.requestor_env, descriptor.requestor_prereq_json)
     if isinstance(runnable, Refusal):
-        raise PreflightError(f"{where}: {app.name}: {runnable.detail}; install the app here, or name its `module:`")
+        raise PreflightError(plan.file, key, f"{app.name}: {runnable.detail}", "install the app here, or name its `module:`")
     backend = environment.backend(runnable, "requestor", f"preflight/{app.key}", f"requestor/{app.key}")
     outcome = backend.start().run()
     backend.stop().run()
     if not outcome.ok:
-        raise PreflightError(f"{where}: {app.name} does not serve in {environment.name}: {_text(outcome)}")
+        raise PreflightError(plan.file, key, f"{app.name} does not serve in {environment.name}: {_text(outcome)}", "mend the app")
 
 
 def _text(outcome: Outcome) -> str:

@@ -15,11 +15,11 @@ from claynet.sim.app_fence import app_fence
 from claynet.sim.durations import Durations
 from claynet.sim.jobs_direct import DirectJobs
 from claynet.sim.jobs_paced import PacedJobs
-from claynet.sim.options import PreflightError, RunOptions
+from claynet.sim.options import RunOptions
 from claynet.sim.plan import Plan
 from claynet.sim.recorder import Recorder
 from claynet.sim.scheduler import VirtualScheduler
-from claynet.sim.tape import ReplayJobs, Tape, TapeError, TapeHeader, TapeWriter
+from claynet.sim.tape import ReplayJobs, Tape, TapeHeader, TapeWriter
 from claynet.sim.virtual_clock import VirtualClock
 from claynet.sim.virtual_jobs import VirtualJobs
 from claynet.sim.virtual_system import VirtualSystem
@@ -82,17 +82,14 @@ class VirtualEngine:
 
 
 def virtual_engine(plan: Plan, options: RunOptions, entropy: Entropy, recorder: Recorder) -> VirtualEngine:
-    """Make the engine that a plan and its options ask for. Raises PreflightError when a tape does not fit."""
+    """Make the engine that a plan and its options ask for. Raises TapeError when a tape does not fit."""
     system = VirtualSystem()
     header = TapeHeader(plan.digest(), plan.seed, claynet.__version__)
     durations = Durations(plan.durations)
     stream = entropy.stream("jobs")
     jobs: VirtualJobs
     if options.replay is not None:
-        try:
-            jobs = ReplayJobs(system, durations, stream, Tape.read(options.replay), header, recorder)
-        except TapeError as error:
-            raise PreflightError(f"--replay: {error}") from None
+        jobs = ReplayJobs(system, durations, stream, Tape.read(options.replay), header, recorder)
     elif plan.mode == "paced":
         tape = TapeWriter(options.out / "tape.msgpack", header) if options.out else None
         jobs = PacedJobs(system, durations, stream, tape, recorder)

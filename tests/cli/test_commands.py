@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from claynet.cli.commands import run
+from claynet.actors.ports import SECOND
+from claynet.cli.commands import guarded, run
+from claynet.cli.output import Output
+from claynet.cli.progress import LineProgress
+from claynet.sim.options import Progress
 from tests.scenario.samples import FULL, write
 
 
@@ -46,6 +52,19 @@ def test_check_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 def test_check_tells_that_no_seed_was_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "note: no seed is given" in Ended(capsys, "check", write(tmp_path, FULL.replace("seed: 7\n", ""))).out
+
+
+def test_progress_is_a_line_now_and_then() -> None:
+    clock = [0]
+    stream = StringIO()
+    show = LineProgress("pow", stream, lambda: clock[0])
+    for second in range(12):
+        clock[0] = second * SECOND
+        show(Progress(second * 90 * SECOND, second, 20, second * 4, 8))
+    assert stream.getvalue().splitlines() == [
+        "pow 7m30s: 5 of 20 tasks, 20 subtasks done, 8 nodes up",
+        "pow 15m: 10 of 20 tasks, 40 subtasks done, 8 nodes up",
+    ]
 
 
 @pytest.mark.parametrize("command", ["check", "run"])
@@ -115,10 +134,28 @@ def test_markup_and_control_characters_are_only_shown(tmp_path: Path, capsys: py
     assert "\x1b" not in ended.err
 
 
+def interrupted() -> int:
+    raise KeyboardInterrupt
+
+
+def broken() -> int:
+    raise LookupError("no such thing")
+
+
+@pytest.mark.parametrize(("command", "code", "kind"), [(interrupted, 130, "interrupted"), (broken, 3, "internal")])
+def test_interruptions_and_failures(command: Callable[[], int], code: int, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert guarded(command, Output(as_json=True)) == code
+    assert json.loads(capsys.readouterr().out)["error"]["kind"] == kind
+    assert guarded(command, Output(as_json=False)) == code
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err
+
+
 def test_a_closed_pipe_ends_quietly(tmp_path: Path) -> None:
     path = write(tmp_path)
     code = (
-        "import os, sys; os.close(1); read, write = os.pipe(); os.dup2(write, 1); os.close(write); os.close(read);"
+        "import os, sys; read, write = os.pipe(); os.dup2(write, 1); os.close(write); os.close(read);"
         f"sys.argv = ['claynet', 'check', {str(path)!r}]; from claynet.cli.main import main; main()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

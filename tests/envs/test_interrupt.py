@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from claynet.actors.ports import MILLISECOND, Environment, Outcome, Work
-from claynet.envs.process import ProcessEnvironment
+from claynet.envs.process import ProcessBackend, ProcessEnvironment
 from claynet.envs.resolve import AppTable
 from tests.envs.harness import APPS, ROOT, Driver, MemoryBlobs, code, make_process, ok
 
@@ -116,22 +116,22 @@ def killed_by_hand(environment: ProcessEnvironment, driver: Driver, running: Run
 @pytest.mark.parametrize(
     "end",
     [
-        pytest.param(lambda environment, driver, running: running.work.kill(), id="kill"),
-        pytest.param(lambda environment, driver, running: environment.close(), id="close"),
-        pytest.param(killed_by_hand, id="crash"),
+        pytest.param(lambda environment, provider, work: work.kill(), id="kill"),
+        pytest.param(lambda environment, provider, work: environment.close(), id="close"),
+        pytest.param(lambda environment, provider, work: crash(provider), id="crash"),
     ],
 )
 def test_what_an_app_started_ends_with_it(
-    data_dir: Path, blobs: MemoryBlobs, began: Path, end: Callable[[ProcessEnvironment, Driver, Running], None]
+    data_dir: Path, blobs: MemoryBlobs, began: Path, end: Callable[[ProcessEnvironment, ProcessBackend, Work], None]
 ) -> None:
     environment = make_process(data_dir, blobs)
     driver = Driver(environment, "begets")
-    provider = driver.requestor = driver.provider("s0")
+    provider = environment.backend(driver.runnable, "provider", "node/s0", "provider/s0")
     ok(provider.start().run())
     running = Running(driver.compute_work(provider, "s0", {"began": str(began)}))
     with began.open("rb") as pipe:
         assert pipe.read(1) == b"!"
-        end(environment, driver, running)
+        end(environment, provider, running.work)
         assert pipe.read() == b""  # ends when the last process that holds the other end does
     assert code(running.end()) in {"killed", "exited"}
     environment.close()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from claynet.actors.ports import Placement
-from claynet.envs.process import ProcessEnvironment
+from claynet.envs.process import ProcessBackend, ProcessEnvironment
 from claynet.envs.resolve import AppTable
 from tests.envs.harness import APPS, Driver, MemoryBlobs, make_process, ok
 
@@ -73,20 +72,27 @@ def test_old_logs_make_room(process: ProcessEnvironment, data_dir: Path) -> None
     assert len(list(logs.iterdir())) == 100
 
 
-def test_nothing_is_left_of_services_that_came_and_went(process: ProcessEnvironment) -> None:
-    def come_and_go() -> tuple[int, set[Path]]:
-        driver = Driver(process).started()
-        ok(driver.requestor.stop().run())
-        provider = driver.provider("s0")
-        ok(provider.start().run())
-        process.close()
-        return len(list(Path("/proc/self/fd").iterdir())), set(Path(tempfile.gettempdir()).glob("clay-*"))
+def scratch_of(provider: ProcessBackend) -> Path:
+    variables = Path(f"/proc/{provider.child_pid}/environ").read_bytes().decode().split("\0")
+    (folder,) = (text.removeprefix("TMPDIR=") for text in variables if text.startswith("TMPDIR="))
+    return Path(folder)
 
-    handles, folders = come_and_go()  # the first time gRPC opens what it keeps for good
-    for _ in range(3):
-        now, left = come_and_go()
-        assert now <= handles
-        assert not left - folders
+
+def test_nothing_is_left_of_services_that_came_and_went(process: ProcessEnvironment) -> None:
+    def come_and_go() -> int:
+        runnable = Driver(process).runnable
+        services = [process.backend(runnable, "provider", f"node/{name}", f"provider/{name}") for name in ("stopped", "closed")]
+        for service in services:
+            ok(service.start().run())
+        folders = [scratch_of(service) for service in services]
+        assert all(folder.stat().st_mode & 0o777 == 0o700 for folder in folders)
+        ok(services[0].stop().run())
+        process.close()
+        assert not any(folder.exists() for folder in folders)
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    handles = come_and_go()  # the first time gRPC opens what it keeps for good
+    assert all(come_and_go() <= handles for _ in range(3))
 
 
 def test_a_python_that_is_not_there_is_told(data_dir: Path, blobs: MemoryBlobs) -> None:

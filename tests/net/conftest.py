@@ -9,6 +9,7 @@ from typing import Any
 
 import pykka
 import pytest
+
 from claynet.actors.ports import Address
 from claynet.net.threads_system import ThreadsSystem
 

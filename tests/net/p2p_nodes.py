@@ -7,17 +7,17 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from claynet.actors.ports import MILLISECOND, Address, LinkBytes, LinkId, LinkUp, NodeId
 from claynet.net.identity import Ed25519Signer
 from claynet.net.p2p import P2PNetwork
 from claynet.net.peer_link import P2PLimits
 from claynet.net.threads_system import ThreadsSystem
 from claynet.net.tls import listener_context
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from tests.net.conftest import PATIENCE, Heard, Listener
 
 LIMITS = P2PLimits()
@@ -95,7 +95,7 @@ class RawCaller:
             plain.close()
             raise
 
-    def __enter__(self) -> RawCaller:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -149,7 +149,7 @@ class RawListener:
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
 
-    def __enter__(self) -> RawListener:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

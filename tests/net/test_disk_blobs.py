@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from claynet.actors.ports import Blobs, CorruptBlobError, Digest
 from claynet.net.disk_blobs import DiskBlobs
 

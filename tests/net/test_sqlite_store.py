@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+
 from claynet.actors.ports import Store
 from claynet.net.sqlite_store import SqliteStore, StoreError
 
@@ -158,10 +159,10 @@ def test_a_damaged_file_is_refused(opener: Opener, path: Path) -> None:
     store.close()
     whole = path.read_bytes()
     path.write_bytes(whole[:4096] + os.urandom(len(whole) - 4096))
-    with pytest.raises(StoreError, match="store.db"):
+    with pytest.raises(StoreError, match=r"store\.db"):
         opener().load()
     path.write_bytes(b"hello" * 1000)
-    with pytest.raises(StoreError, match="store.db"):
+    with pytest.raises(StoreError, match=r"store\.db"):
         opener()
     path.write_bytes(whole)
     opener().close()

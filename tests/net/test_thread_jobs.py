@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from typing import cast
 
 import pytest
+
 from claynet.actors.ports import MILLISECOND, SECOND, Address, JobDone, Jobs, Outcome
 from claynet.net.thread_jobs import JobDuration, ThreadJobs
 from claynet.net.threads_system import ThreadsSystem
-
 from tests.net.conftest import PATIENCE, Heard
 
 BOSS = Address("boss")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+
 from claynet.actors.ports import MILLISECOND, SECOND, Address, Clock, Entropy
 from claynet.net.alarms import Alarms
 from claynet.net.system_entropy import SystemEntropy
 from claynet.net.threads_system import ThreadsSystem
 from claynet.net.wall_clock import WallClock
-
 from tests.net.conftest import Heard
 
 A = Address("a")

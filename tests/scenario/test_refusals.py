@@ -35,7 +35,7 @@ CASES = [
         ("env: process, clock_drift", "env: proces, clock_drift"),
         21,
         "nodes[3].env",
-        "unknown environment 'proces'; did you mean 'process'?",
+        "did you mean 'process'?",
     ),
     (("env: process, clock_drift", "env: docker_gpu, clock_drift"), 21, "nodes[3].env", "not available yet in this version"),
     (("transport: simulated", "transport: p2q"), 8, "network.transport", "unknown transport 'p2q'; did you mean 'p2p'?"),
