@@ -24,8 +24,8 @@ class RequestorConfig:
     """Wall limit of every other Task API call."""
     give_up_after: int = 3
     """A task fails when so many subtasks in a row failed on that many distinct providers with no success between."""
-    announce_first: int = 5 * SECOND
-    """First gap between announcements of a header; it doubles up to `announce_most`."""
+    announce_first: int = 10 * SECOND
+    """First gap between announcements of a header; it doubles up to `announce_most`. Nothing is announced while no subtask is pending."""
     announce_most: int = 60 * SECOND
 
 
@@ -43,7 +43,9 @@ class ProviderConfig:
     memory_mib: float = 4096.0
     offer_lifetime: int = 30 * SECOND
     cool_down: int = 5 * SECOND
-    """How long a requestor that declined an offer is left alone for that task (doubles, up to a minute)."""
+    """How long a task whose requestor declined an offer is left alone (doubles, up to a minute)."""
+    idle_cool_down: int = 60 * SECOND
+    """The same when nothing of the task was pending: its requestor announces it again as soon as something is."""
     decline_gap: int = 60 * SECOND
     """At most one Decline per task in this time."""
 

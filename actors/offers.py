@@ -191,10 +191,6 @@ class Offers(ProviderBase):
         self.tell(self._switchboard, SendTo(header.requestor, body))
         self._keeper.call_after(self._provider.offer_lifetime + self._config.start_limit, f"offer/{offer.offer_id}", "lapse")
 
-    @staticmethod
-    def _next_cool_down(state: machine.OfferingState, first: int) -> int:
-        return min(COOL_MOST, state.cool_down * 2 if state.cool_down else first)
-
     def _offer_ended(self, offer_id: str, name: str, rule: str) -> None:
         """An offer was declined or lapsed: leave that task alone for a while."""
         task_id = self._open_offers.pop(offer_id, None)
@@ -204,8 +200,12 @@ class Offers(ProviderBase):
         if rule in ("task_over", "unknown_task"):
             self._gone(task_id)
         else:
-            wait = self._next_cool_down(state, self._provider.cool_down)
-            self._step(state, name, reason=rule, cool_down=wait)
+            if rule == "no_work":
+                wait = self._provider.idle_cool_down
+                self._step(state, name, reason=rule)
+            else:
+                wait = min(COOL_MOST, state.cool_down * 2 or self._provider.cool_down)
+                self._step(state, name, reason=rule, cool_down=wait)
             self._keeper.call_after(wait, f"cool/{task_id}", offer_id)
         self._make_offers()
 

@@ -99,7 +99,8 @@ class TaskFlow(RequestorBase):
         else:
             body, gap = known[0], min(known[1] * 2, self._requestor.announce_most)
         self._announced[task_id] = (body, gap)
-        self.tell(self._switchboard, Announce(body))
+        if task_id not in self._idle:
+            self.tell(self._switchboard, Announce(body))
         self._keeper.call_after(gap, f"announce/{task_id}", "again")
 
     def _announce_to(self, task: tasks.TaskState, peer: NodeId) -> None:

@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from claynet.cli.output import BROKEN, DONE, INTERRUPTED, WRONG, Output, note, reader_gone
+from claynet.cli.packages import is_missing_extra
 
 app = typer.Typer(
     name="claynet",
@@ -108,13 +109,13 @@ def guarded(command: Callable[[], object], output: Output) -> int:
     """Call a command and turn every way in which it can end into an exit code; with JSON, into one object too."""
     try:
         code = command()
-    except ModuleNotFoundError:
-        raise
     except BrokenPipeError:
         raise
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and is_missing_extra(error):
+            raise
         if isinstance(error, _USAGE):
             return _usage(error, output)
         note(traceback.format_exc())

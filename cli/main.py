@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import sys
 
-_NODE = frozenset({"cryptography", "msgpack", "msgspec", "pykka", "rich", "ruamel", "typer"})
-"""Top-level packages that `claynet[node]` brings."""
+from claynet.cli.packages import is_missing_extra
 
 
 def main() -> None:
@@ -18,7 +17,7 @@ def main() -> None:
 
         code = run(sys.argv[1:])
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in _NODE:
+        if not is_missing_extra(error):
             raise
         code = _say_what_is_missing()
     sys.exit(code)

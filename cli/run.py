@@ -26,6 +26,8 @@ def run_file(file: Path, overrides: Overrides, options: RunOptions, output: Outp
     wrong = _wrong_option(options)
     if wrong:
         return output.error("usage", wrong)
+    if plan.mode == "real":
+        return output.error("preflight", "mode real is not available yet in this version; use --mode paced")
     fields = _run(plan, options, output)
     if isinstance(fields, int):
         return fields
@@ -39,20 +41,18 @@ def run_file(file: Path, overrides: Overrides, options: RunOptions, output: Outp
 def _run(plan: Plan, options: RunOptions, output: Output) -> dict[str, Any] | int:
     """Return the report's fields, or the exit code when there is none."""
     # Not at the top: these bring actors and environments, which a file with findings does not need.
+    from claynet.cli.real_engine import real_engine
     from claynet.sim.preflight import PreflightError
     from claynet.sim.runner import run_scenario
-    from claynet.sim.tape import DivergenceError, TapeError
+    from claynet.sim.tape import DivergenceError
 
     try:
         with progress_display(plan.name) as show:
-            return run_scenario(plan, replace(options, on_progress=show)).fields
+            return run_scenario(plan, replace(options, on_progress=show), real_engine).fields
     except PreflightError as error:
-        detail = {"file": str(error.file), "line": 0, "key": error.key, "message": error.detail, "suggestion": error.remedy}
-        return output.error("preflight", str(error), [detail])
-    except TapeError as error:
-        return output.error("tape", f"--replay: {error}")
+        return output.error("preflight", str(error))
     except DivergenceError as error:
-        return output.error("diverged", f"the replay diverged: {error}", code=UNMET)
+        return output.error("diverged", str(error), code=UNMET)
 
 
 def _wrong_option(options: RunOptions) -> str:

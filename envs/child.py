@@ -24,6 +24,24 @@ _LOG_BYTES = 1024 * 1024
 _TAIL_BYTES = 2048
 _PIECE = 65536
 
+_GUARD = """
+scratch=$1
+shift
+exec 3<&0 </dev/null
+(
+    trap '' TERM
+    read -r _ <&3
+    rm -rf -- "$scratch"
+    kill -KILL 0
+) >/dev/null 2>&1 &
+exec "$@" 3<&-
+"""
+"""Becomes the child, and leaves a guard in its process group that waits until the node's end of the pipe closes.
+
+The guard is a process and not a thread of the child: a child that is stuck in foreign code, or has just ended and left descendants behind,
+would not heed a thread of its own.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -37,8 +55,7 @@ class Usage:
 class Child:
     """A child process that leads its own session; its standard output and error go to a bounded log file.
 
-    It inherits the read end of a pipe whose number stands for `{pipe}` in the arguments; the other end closes when the node ends,
-    however that happens. When the child ends, whatever is left of its process group is killed and its scratch folder is removed.
+    When it ends, or the node does, however that happens, whatever is left of its process group is killed and its scratch folder removed.
     """
 
     def __init__(self, arguments: Sequence[str], variables: Mapping[str, str], folder: Path, scratch: Path, log: Path) -> None:
@@ -65,13 +82,12 @@ class Child:
         output, said = os.pipe()
         try:
             self._process = subprocess.Popen(
-                [argument.replace("{pipe}", str(watched)) for argument in arguments],
-                stdin=subprocess.DEVNULL,
+                ["/bin/sh", "-c", _GUARD, "sh", str(self._scratch), *arguments],
+                stdin=watched,
                 stdout=said,
                 stderr=said,
                 cwd=folder,
                 env=dict(variables),
-                pass_fds=(watched,),
                 start_new_session=True,
             )
         except OSError:

@@ -118,7 +118,7 @@ class ProcessEnvironment:
             layout.WORK_DIR_VARIABLE: str(workspace.path),
         }
         # -P: modules are not looked for in the work dir, where a peer's files are
-        launcher = (self.python, "-P", "-m", "claynet.envs.process_child", "{pipe}", target, side, "0")
+        launcher = (self.python, "-P", "-m", "claynet.taskapi", target, side, "0")
         with self._lock:
             if epoch.closed:
                 scratch.rmdir()

@@ -115,6 +115,7 @@ class ThreadActor(pykka.ThreadingActor):
         del exception_type, traceback
         self.actor_stopped.set()
         if not self._seat.is_killed():
+            self._seat.system._note_failure()
             logger.error("%s failed", self._seat.address, exc_info=exception_value)
 
 
@@ -127,7 +128,8 @@ class ThreadsSystem:
         self._threads: dict[threading.Thread, Address] = {}
         self._classes: dict[type[Any], type[Any]] = {}
         self._retired = 0
-        self._dropped = 0
+        self._dead_letters = 0
+        self._failures = 0
         self._closed = False
 
     @property
@@ -137,9 +139,14 @@ class ThreadsSystem:
             return self._retired + sum(actor._seat.delivered for actor in self._actors.values())
 
     @property
-    def dropped(self) -> int:
+    def dead_letters(self) -> int:
         """How many messages found no living actor."""
-        return self._dropped
+        return self._dead_letters
+
+    @property
+    def failures(self) -> int:
+        """How many times a shell raised: a bug of ours, logged and told to its parent."""
+        return self._failures
 
     def spawn(self, actor_class: type[Any], *args: object, address: Address) -> Address:
         """Make `actor_class(*args)` and start its thread, which runs on_start first.
@@ -164,7 +171,7 @@ class ThreadsSystem:
         return address
 
     def tell(self, address: Address, message: object) -> None:
-        """Queue a message; one to an address that is not alive is counted in `dropped`."""
+        """Queue a message; one to an address that is not alive is counted in `dead_letters`."""
         actor = self._actors.get(address)
         if actor is None:
             self._drop(1)
@@ -254,6 +261,10 @@ class ThreadsSystem:
                 del self._actors[actor._seat.address]
             self._threads.pop(threading.current_thread(), None)
 
+    def _note_failure(self) -> None:
+        with self._lock:
+            self._failures += 1
+
     def _drop(self, count: int) -> None:
         with self._lock:
-            self._dropped += count
+            self._dead_letters += count

@@ -45,6 +45,8 @@ class Check(Subscriber, Protocol):
 class TasksCheck:
     """`tasks:` so many tasks of a name end in a state, each in time since its own creation (its first event)."""
 
+    KINDS = frozenset({"task"})
+
     def __init__(self, expected: TasksExpected) -> None:
         self._expected = expected
         self._created: dict[str, int] = {}
@@ -83,6 +85,8 @@ class TasksCheck:
 class MetricCheck:
     """`metric:` a number counted over the whole run."""
 
+    KINDS = frozenset[str]()
+
     def __init__(self, expected: MetricExpected, metrics: Metrics) -> None:
         self._expected, self._metrics = expected, metrics
 
@@ -99,6 +103,8 @@ class MetricCheck:
 
 class WhyCheck:
     """`why:` providers are known not to have taken a task of that name because of a rule."""
+
+    KINDS = frozenset[str]()
 
     def __init__(self, expected: WhyExpected, reasons: Reasons) -> None:
         self._expected, self._reasons = expected, reasons
@@ -122,6 +128,8 @@ class WhyCheck:
 
 class LeftoversCheck:
     """`leftovers: none`."""
+
+    KINDS = frozenset[str]()
 
     def __init__(self, expected: LeftoversExpected) -> None:
         self._expected = expected

@@ -67,10 +67,10 @@ class Files:
             self._read[path] = data
         return self._read[path]
 
-    def digest(self, scenario: bytes, overrides: tuple[str, ...]) -> str:
-        """Return the hex BLAKE2b-256 of the scenario's bytes, the overrides, and every file read (by its spelling, in order)."""
+    def digest(self, scenario: bytes, effective: tuple[str, ...]) -> str:
+        """Return the hex BLAKE2b-256 of the scenario's bytes, of what is in effect, and of every file read (by its spelling, in order)."""
         total = blake2b(digest_size=32, person=b"claynet-plan")
-        parts = [scenario, *(part.encode() for part in overrides)]
+        parts = [scenario, *(part.encode() for part in effective)]
         for name, data in self._names:
             parts += [name.encode(), data]
         for part in parts:

@@ -6,11 +6,12 @@ Knows the clock only as a function, and nodes by name. Must not know what subscr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from threading import RLock
 from typing import Protocol
 
 
 class Subscriber(Protocol):
-    """Someone who hears every event, in the order in which they happened."""
+    """Someone who hears events, in the order in which they happened: all, or those of its `KINDS` when it has such an attribute."""
 
     def on_event(self, kind: str, at: int, node: str, fields: Mapping[str, object]) -> None:
         """Take one event (kinds and fields: `actors/events.py`); `at` is virtual ns, `node` the emitter's name."""
@@ -30,23 +31,30 @@ class NodeSink:
 
 
 class EventHub:
-    """All subscribers of one run."""
+    """All subscribers of one run. In `real` several threads publish: one at a time is heard."""
 
     def __init__(self, now: Callable[[], int]) -> None:
         """Take the run's clock (virtual ns)."""
         self._now = now
+        self._lock = RLock()
         self._subscribers: list[Subscriber] = []
+        self._by_kind: dict[str, list[Subscriber]] = {}
 
     def subscribe(self, subscriber: Subscriber) -> None:
         """Add one; it hears events from now on."""
         self._subscribers.append(subscriber)
+        self._by_kind.clear()
 
     def sink(self, node: str) -> NodeSink:
         """Return the EventSink of the node of that name."""
         return NodeSink(self, node)
 
     def publish(self, kind: str, node: str, fields: Mapping[str, object]) -> None:
-        """Hand an event to every subscriber, in the order in which they came."""
-        at = self._now()
-        for subscriber in self._subscribers:
-            subscriber.on_event(kind, at, node, fields)
+        """Hand an event to those who want its kind, in the order in which they came."""
+        with self._lock:
+            subscribers = self._by_kind.get(kind)
+            if subscribers is None:
+                subscribers = self._by_kind[kind] = [one for one in self._subscribers if kind in getattr(one, "KINDS", (kind,))]
+            at = self._now()
+            for subscriber in subscribers:
+                subscriber.on_event(kind, at, node, fields)

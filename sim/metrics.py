@@ -45,6 +45,8 @@ _SUBTASK_STATES = ("assigned", "finished", "failed", "timed_out", "cancelled", "
 class Metrics:
     """A subscriber that counts. Task states are the last seen; a subtask counts in every state that it ever was in."""
 
+    KINDS = frozenset({"subtask", "task", "offer", "decline", "misuse", "actor_failed", "evidence", "payment", "tampered", "node"})
+
     def __init__(self) -> None:
         self.task_states: dict[str, str] = {}
         """Task id to its last state."""
@@ -135,6 +137,8 @@ class Metrics:
 
 class TasksDone:
     """Tells when every planned task is final and every payment due is acknowledged. Constant time per event."""
+
+    KINDS = frozenset({"task", "subtask", "payment"})
 
     def __init__(self, planned: int) -> None:
         """Take the number of tasks the plan makes."""

@@ -310,12 +310,12 @@ class Plan:
     durations: Mapping[str, Distribution]
     """Virtual durations by job kind, as far as the file gives them."""
     source_digest: str = ""
-    """Hex BLAKE2b-256 of the file's bytes, of every file it names, and of the overrides."""
+    """Hex BLAKE2b-256 of the file's bytes, of every file it names, and of the seed, mode and environments in effect."""
     notes: tuple[str, ...] = field(default=())
     """What was assumed, one line each, for people."""
 
     def digest(self) -> str:
-        """Return the hex BLAKE2b-256 that names exactly this plan: file, referenced files, overrides."""
+        """Return the hex BLAKE2b-256 that names exactly this plan: file, referenced files, seed, mode and environments."""
         return self.source_digest
 
     def instances(self) -> Iterator[TaskInstance]:

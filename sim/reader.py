@@ -12,7 +12,7 @@ from typing import cast
 from claynet.sim import environment_names, units
 from claynet.sim.fields import Section, kind_of, name, one_of, positive_duration, whole
 from claynet.sim.files import Files
-from claynet.sim.plan import MODES, Mode, NetworkPlan, Plan
+from claynet.sim.plan import MODES, Mode, NetworkPlan, NodePlan, Plan
 from claynet.sim.problems import Problems, ScenarioErrors, nearest
 from claynet.sim.read_events import EventReader, check_times
 from claynet.sim.read_expect import ExpectReader
@@ -36,10 +36,6 @@ class Overrides:
     seed: int | None = None
     mode: str | None = None
     env: str | None = None
-
-    def texts(self) -> tuple[str, ...]:
-        """Return them as texts, for a digest."""
-        return tuple(f"{key}={value}" for key, value in (("seed", self.seed), ("mode", self.mode), ("env", self.env)))
 
 
 def load(path: Path | str, overrides: Overrides | None = None) -> Plan:
@@ -144,7 +140,7 @@ class _Reader:
             events=tuple(events),
             expectations=tuple(expectations),
             durations=durations,
-            source_digest=self._files.digest(self._data, self._given.texts()),
+            source_digest=self._files.digest(self._data, _effective(seed or 0, mode, nodes)),
             notes=() if seed is not None else ("no seed is given, neither in the file nor by --seed: 0 is used",),
         )
 
@@ -168,6 +164,12 @@ class _Reader:
             if key.startswith("x-"):
                 top.item(key)  # a place for anchors that aliases use
         top.close()
+
+
+def _effective(seed: int, mode: Mode, nodes: list[NodePlan]) -> tuple[str, ...]:
+    """Return what overrides can change, as it came out: an override that says what the file says changes nothing."""
+    environments = dict.fromkeys(f"env {node.group}={node.env}" for node in nodes)
+    return (f"seed={seed}", f"mode={mode}", *environments)
 
 
 def _until(value: object) -> int:

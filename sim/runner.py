@@ -36,7 +36,7 @@ from claynet.sim.world import SimWorld
 CHECK_AGAIN_BELOW = 10.0
 """A virtual run that took fewer real seconds than this is run twice when the self-check is on."""
 
-MakeEngine = Callable[[Plan], Engine]
+MakeEngine = Callable[[Plan, Recorder], Engine]
 
 
 class HarnessError(Exception):
@@ -83,7 +83,7 @@ class _Attempt:
         if plan.mode == "real":
             if make_real_engine is None:
                 raise ValueError("mode real needs an engine of real time")
-            self._engine = make_real_engine(plan)
+            self._engine = make_real_engine(plan, self._recorder)
         else:
             self._engine = virtual_engine(plan, options, self._entropy, self._recorder)
         self._hub = EventHub(self._engine.now)
@@ -155,14 +155,15 @@ class _Attempt:
 class _Bugs:
     """A subscriber: an actor that failed is a bug of ours, and ends the run."""
 
+    KINDS = frozenset({"actor_failed"})
+
     def __init__(self, failures: list[BaseException]) -> None:
         self._failures = failures
 
     def on_event(self, kind: str, at: int, node: str, fields: Mapping[str, object]) -> None:
         """Take one event."""
-        if kind == "actor_failed":
-            text = f"{fields['address']} at {at / 1e9:.6f} s: {fields['error']}\n{fields.get('trace', '')}"
-            self._failures.append(RuntimeError(text))
+        del kind, node
+        self._failures.append(RuntimeError(f"{fields['address']} at {at / 1e9:.6f} s: {fields['error']}\n{fields.get('trace', '')}"))
 
 
 def _write(plan: Plan, options: RunOptions, out: Path, report: Report) -> None:

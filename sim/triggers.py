@@ -18,6 +18,8 @@ class Triggers:
     `fire` is called inside the handler that brought it about, so it must only take note: the world acts after the handler.
     """
 
+    KINDS = frozenset({"subtask"})
+
     def __init__(self, events: Sequence[EventPlan], fire: Callable[[EventPlan], None]) -> None:
         self._waiting = [(event.trigger, event) for event in events if isinstance(event.trigger, When)]
         self._fire = fire

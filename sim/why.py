@@ -29,6 +29,8 @@ class Reasons:
     no reason from it).
     """
 
+    KINDS = frozenset({"decline", "offer", "subtask", "task", "node"})
+
     def __init__(self, providers: Iterable[str]) -> None:
         """Take the names of all providers, in the order in which they are to be listed."""
         self._providers = tuple(providers)

@@ -12,13 +12,15 @@ from collections.abc import Callable
 
 from claynet.taskapi.errors import AppFailed, TaskApiError
 from claynet.taskapi.folders import TaskFolder
-from claynet.taskapi.handlers import Verdict
+from claynet.taskapi.handlers import Params, Verdict
 from claynet.taskapi.stage import RuleBroken, Stage, expect
 
 Rule = Callable[[Stage], str]
 
 _UNDERWAY = 0.3
 """Seconds that a computation is given to get under way before it is interrupted."""
+_GOOD = (Verdict.SUCCESS, Verdict.AWAITING_DATA)
+"""What a right result may get."""
 _BROKEN_JSON = '{"this is": not JSON'
 
 
@@ -83,7 +85,12 @@ def broken_result(stage: Stage) -> str:
     for path in folder.iterdir():
         path.write_bytes(b"this is not a result")
     verification = stage.verify(handed)
-    expect(verification.verdict is not Verdict.SUCCESS, "Verify answers SUCCESS to a broken result")
+    if verification.verdict is Verdict.AWAITING_DATA:
+        stage.finish(handed.task_id)
+        verification = stage.verify(handed)
+    refused = verification.verdict in (Verdict.FAILURE, Verdict.INCONCLUSIVE)
+    expect(refused, f"Verify answers {verification.verdict.name} to a broken result")
+    expect(stage.pending(handed.task_id), "nothing is pending after a broken result")
     stage.finish(handed.task_id)
     return verification.reason
 
@@ -119,11 +126,18 @@ def discard(stage: Stage) -> str:
 
 
 def abort_subtask(stage: Stage) -> str:
-    """AbortSubtask gives up one try, and the task can still run to its end."""
+    """AbortSubtask makes a subtask's part pending again, and the task can still run to its end."""
     task_id = stage.new_task()
-    handed = stage.hand_out(task_id)
-    stage.requestor().abort_subtask(task_id, handed.subtask_id, stage.limits.call)
+    handed = [stage.hand_out(task_id)]
+    while stage.pending(task_id) and len(handed) < stage.sample.max_subtasks:
+        handed.append(stage.hand_out(task_id))
+    aborted = handed.pop()
+    stage.requestor().abort_subtask(task_id, aborted.subtask_id, stage.limits.call)
     expect(stage.pending(task_id), "nothing is pending after AbortSubtask")
+    for other in handed:
+        stage.compute(other)
+        verdict = stage.verify(other).verdict
+        expect(verdict in _GOOD, f"another subtask's right result gets {verdict.name} after AbortSubtask")
     stage.finish(task_id)
     return ""
 
@@ -136,7 +150,7 @@ def abort_task(stage: Stage) -> str:
     stage.requestor().abort_task(aborted, stage.limits.call)
     stage.compute(first)
     verdict = stage.verify(first).verdict
-    expect(verdict in (Verdict.SUCCESS, Verdict.AWAITING_DATA), f"another task's right result gets {verdict.name} after AbortTask")
+    expect(verdict in _GOOD, f"another task's right result gets {verdict.name} after AbortTask")
     if verdict is Verdict.SUCCESS:
         stage.finish(other)
     return ""
@@ -145,7 +159,8 @@ def abort_task(stage: Stage) -> str:
 def bad_parameters(stage: Stage) -> str:
     """Parameters that cannot be served are refused with a reason, and the service goes on."""
     reasons = []
-    for params in (_BROKEN_JSON, *stage.sample.bad_params):
+    refused: tuple[Params | str, ...] = (_BROKEN_JSON, *stage.sample.bad_params)
+    for params in refused:
         try:
             stage.new_task(params)
         except AppFailed as error:
@@ -181,7 +196,7 @@ def restart(stage: Stage) -> str:
     stage.close()
     stage.compute(handed)
     verdict = stage.verify(handed).verdict
-    expect(verdict in (Verdict.SUCCESS, Verdict.AWAITING_DATA), f"a right result gets {verdict.name} after a restart")
+    expect(verdict in _GOOD, f"a right result gets {verdict.name} after a restart")
     if verdict is Verdict.SUCCESS:
         stage.finish(task_id)
     return ""

@@ -34,7 +34,7 @@ _URGENT = (layout.ABORT_TASK, layout.ABORT_SUBTASK, layout.SHUTDOWN)
 """Never wait for a worker behind calls that take long; nor does a health check."""
 
 _LONGEST_ERROR = 2000
-"""Characters of an error's text that travel: gRPC carries it in a header, and headers are small."""
+"""Bytes of an error's text that travel: gRPC carries it in a header, where a byte may take three of 8192."""
 
 _OPTIONS = (
     ("grpc.so_reuseport", 0),  # two services on one port are a mistake to be told, not a lottery
@@ -148,8 +148,8 @@ class AppServer:
 
 
 def _abort(context: grpc.ServicerContext, error: AppError) -> NoReturn:
-    text = str(error)
+    text = str(error).encode("utf-8", "backslashreplace")
     if len(text) > _LONGEST_ERROR:
-        text = f"{text[:_LONGEST_ERROR]} ..."
-    context.abort(grpc.StatusCode.INTERNAL, text.encode("utf-8", "backslashreplace").decode("utf-8"))
+        text = text[:_LONGEST_ERROR] + b" ..."
+    context.abort(grpc.StatusCode.INTERNAL, text.decode("utf-8", "ignore"))  # ignored: half a character where it was cut
     raise AssertionError("abort raises")

@@ -31,7 +31,7 @@ class Running:
     def __init__(self, work: Work) -> None:
         self.work = work
         self.outcome: Outcome | None = None
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
@@ -108,9 +108,9 @@ def test_an_app_that_ends_at_once_says_why(data_dir: Path, blobs: MemoryBlobs) -
     assert (code(outcome), outcome.detail) == ("exited", "exited with code 3: cannot start: the moon is full")
 
 
-def killed_by_hand(environment: ProcessEnvironment, driver: Driver, running: Running) -> None:
-    child = driver.requestor.child_pid
-    os.kill(child, signal.SIGKILL)
+def crash(provider: ProcessBackend) -> None:
+    assert provider.child_pid is not None
+    os.kill(provider.child_pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize(

@@ -98,4 +98,4 @@ def test_nothing_is_left_of_services_that_came_and_went(process: ProcessEnvironm
 def test_a_python_that_is_not_there_is_told(data_dir: Path, blobs: MemoryBlobs) -> None:
     environment = ProcessEnvironment(data_dir, blobs, AppTable(APPS), python="/nonexistent/python")
     assert environment.probe().run().code == "unsupported"
-    assert Driver(environment).requestor.start().run().code == "missing_file"
+    assert Driver(environment).requestor.start().run().code == "exited"

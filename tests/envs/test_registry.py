@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -29,7 +30,7 @@ def test_built_in_environments_are_made_by_name(name: str, tmp_path: Path) -> No
 
 def test_an_unknown_environment_is_told_with_those_that_there_are() -> None:
     assert set(BUILT_IN) <= set(registry.names())
-    with pytest.raises(registry.UnknownEnvironmentError, match="procces.*inproc, model, process"):
+    with pytest.raises(registry.UnknownEnvironmentError, match=r"procces.*inproc, model, process"):
         registry.find("procces")
 
 
@@ -74,8 +75,8 @@ def test_a_table_takes_images_without_tags_and_objects_of_modules(image: str, ta
 
 def test_any_tag_of_an_image_is_the_same_app() -> None:
     table = AppTable({"localhost:5000/a/b": "m:A"})
-    for text, tag in (('"tag": "9"', "9"), ('"tag": ""', "latest"), ('"x": 1', "latest")):
-        found = table.resolve("inproc", "docker_cpu", '{"image": "localhost:5000/a/b", %s}' % text)
+    for more, tag in (({"tag": "9"}, "9"), ({"tag": ""}, "latest"), ({"x": 1}, "latest")):
+        found = table.resolve("inproc", "docker_cpu", json.dumps({"image": "localhost:5000/a/b"} | more))
         assert found == Runnable("inproc", f"localhost:5000/a/b:{tag}")
         assert table.target(found) == "m:A"
 

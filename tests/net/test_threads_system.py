@@ -86,13 +86,13 @@ def test_stop_comes_after_the_messages_already_queued(system: ThreadsSystem) -> 
     assert system.join("a#1/") == []
     assert heard.messages == ["started", "before", "stopped"]
     assert not system.is_alive(A)
-    assert (system.deliveries, system.dropped) == (2, 1)
+    assert (system.deliveries, system.dead_letters) == (2, 1)
 
 
 def test_a_message_to_nobody_is_counted_and_dropped(system: ThreadsSystem) -> None:
     system.tell(A, "hello")
     system.stop(A)
-    assert system.dropped == 1
+    assert system.dead_letters == 1
 
 
 def test_an_address_in_use_is_refused_and_free_again_after_a_stop(system: ThreadsSystem) -> None:
@@ -137,7 +137,7 @@ def test_a_failing_handler_stops_the_actor_tells_on_failure_and_is_logged_once(
         assert not system.is_alive(A)
         system.join()
     assert [record.getMessage() for record in caplog.records] == ["a#1/one failed"]
-    assert system.dropped == 1
+    assert (system.dead_letters, system.failures) == (1, 1)
 
 
 def test_a_failing_start_and_a_system_exit_are_failures_of_that_actor_only(system: ThreadsSystem) -> None:

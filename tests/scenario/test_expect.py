@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from claynet.actors.ports import SECOND
 from claynet.sim.expect import Leftovers, Verdict, make_checks
-from claynet.sim.hub import EventHub
+from claynet.sim.hub import EventHub, Subscriber
 from claynet.sim.metrics import METRICS, Metrics, TasksDone
 from claynet.sim.plan import CrashEvent, EventPlan, Expectation, LeftoversExpected, MetricExpected, TasksExpected, When, WhyExpected
 from claynet.sim.reader import load
@@ -27,7 +28,8 @@ class Story:
         self.metrics, self.reasons, self.done = Metrics(), Reasons(providers), TasksDone(2)
         plan = replace(load(write(tmp_path)), expectations=expectations)
         self.checks = make_checks(plan, self.metrics, self.reasons)
-        for subscriber in (self.metrics, self.reasons, self.done, *self.checks):
+        listeners: list[Subscriber] = [self.metrics, self.reasons, self.done, *self.checks]
+        for subscriber in listeners:
             self.hub.subscribe(subscriber)
         for name in providers:
             self.hub.sink(name).emit("node", state="started", id=f"id-of-{name}")
@@ -142,7 +144,7 @@ def test_every_metric_has_a_value() -> None:
 def test_done_means_final_and_paid(tmp_path: Path) -> None:
     story = Story(tmp_path)
     seen = []
-    for tell in (
+    steps: list[Callable[[], None]] = [
         lambda: story.task("t1", "finished"),
         lambda: story.payment("s1", "due"),
         lambda: story.task("t2", "failed"),
@@ -150,7 +152,8 @@ def test_done_means_final_and_paid(tmp_path: Path) -> None:
         lambda: story.payment("s1", "received", node="honest-0"),
         lambda: story.payment("s1", "acknowledged"),
         lambda: story.payment("s1", "sent"),
-    ):
+    ]
+    for tell in steps:
         tell()
         seen.append(story.done.done)
     assert seen == [False, False, False, False, False, True, True]

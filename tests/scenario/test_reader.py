@@ -130,10 +130,12 @@ def test_the_digest_covers_every_file(tmp_path: Path, change: tuple[str, bytes])
     assert load(path).digest() != before
 
 
-def test_the_digest_covers_overrides(tmp_path: Path) -> None:
+def test_the_digest_covers_what_overrides_change_and_only_that(tmp_path: Path) -> None:
     path = write(tmp_path)
-    digests = {load(path, given).digest() for given in (None, Overrides(seed=7), Overrides(env="model"), Overrides(mode="real"))}
-    assert len(digests) == 4
+    usual = load(path).digest()
+    assert load(path, Overrides(seed=7, mode="paced", env="process")).digest() == usual
+    others = {load(path, given).digest() for given in (Overrides(seed=8), Overrides(env="model"), Overrides(mode="real"))}
+    assert len(others - {usual}) == 3
 
 
 def test_a_plan_does_not_depend_on_where_the_folder_is(tmp_path: Path) -> None:
