@@ -5,6 +5,8 @@ Knows the offering machine and environments' resolve. Must not know assignments 
 
 from __future__ import annotations
 
+import msgspec
+
 from claynet.actors.core import offering as machine
 from claynet.actors.core.frames import Frame
 from claynet.actors.core.records import Decline, Header, Offer
@@ -41,7 +43,9 @@ class Offers(ProviderBase):
     def _heard(self, header: Header, frame: Frame) -> None:
         known = self._offerings.get(header.task_id)
         if known is not None:
-            if known.status == "cooling" and known.reason == "no_work":
+            if known.closing:
+                self._offerings[header.task_id] = msgspec.structs.replace(known, closing=False)
+            elif known.status == "cooling" and known.reason == "no_work":
                 self._cooled(header.task_id)
             elif known.status == "unfit":
                 self._consider(self._step(known, "reconsidered"))
@@ -50,6 +54,14 @@ class Offers(ProviderBase):
         self._offerings[header.task_id] = state
         self._keeper.call_after(header.deadline - self.ports.clock.utc(), f"offering/{header.task_id}", "deadline")
         self._consider(state)
+
+    def _closed(self, task_id: str) -> None:
+        """Its requestor takes no more offers. An open one may have been chosen already: that one ends by itself."""
+        state = self._offerings[task_id]
+        if state.status == "offered":
+            self._offerings[task_id] = msgspec.structs.replace(state, closing=True)
+        else:
+            self._gone(task_id)
 
     def _gone(self, task_id: str) -> None:
         state = self._offerings.pop(task_id, None)
@@ -197,7 +209,7 @@ class Offers(ProviderBase):
         if task_id is None:
             return
         state = self._offerings[task_id]
-        if rule in ("task_over", "unknown_task"):
+        if state.closing or rule in ("task_over", "unknown_task"):
             self._gone(task_id)
         else:
             if rule == "no_work":
@@ -218,8 +230,11 @@ class Offers(ProviderBase):
     def _offer_taken(self, state: machine.OfferingState) -> None:
         """It became an assignment: the task may be offered for again."""
         del self._open_offers[state.offer_id]
-        self._step(state, "assigned", cool_down=0)
-        self._candidates[state.header.task_id] = None
+        after = self._step(state, "assigned", cool_down=0)
+        if after.closing:
+            self._gone(state.header.task_id)
+        else:
+            self._candidates[state.header.task_id] = None
 
     def _cooled(self, task_id: str) -> None:
         state = self._offerings.get(task_id)

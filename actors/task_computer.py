@@ -107,7 +107,7 @@ class TaskComputer(Offers, Computing):
         elif isinstance(record, HeaderGone):
             known = self._offerings.get(record.task_id)
             if known is not None and known.requestor == record.requestor:
-                self._gone(record.task_id)
+                self._closed(record.task_id)
         elif isinstance(record, Decline):
             task_id = self._open_offers.get(record.offer_id)
             if task_id is not None and self._offerings[task_id].requestor == peer:

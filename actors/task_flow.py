@@ -105,7 +105,7 @@ class TaskFlow(RequestorBase):
 
     def _announce_to(self, task: tasks.TaskState, peer: NodeId) -> None:
         known = self._announced.get(task.id)
-        if known is not None:
+        if known is not None and task.id not in self._idle:
             self.ports.network.announce(framed(known[0]), peer)
 
     def _header(self, task: tasks.TaskState) -> bytes:
@@ -214,7 +214,7 @@ class TaskFlow(RequestorBase):
         except BadAnswer:
             self._keeper.call_after(self._config.retry_most, f"pending/{task.id}", "again")
             return
-        woken = answer and task.id in self._idle
+        was_idle = task.id in self._idle
         (self._idle.discard if answer else self._idle.add)(task.id)
         step = tasks.pending_known(task, answer, len(self._open.get(task.id, ())))
         if step[0].is_final:
@@ -222,15 +222,16 @@ class TaskFlow(RequestorBase):
             return
         task = self._task_step(task, step)
         self._pending_changed(task)
-        if woken:
-            self._nudge(task)
+        if was_idle == answer:
+            self._tell_idle(task, not answer)
         self._choose(self._tasks[task.id])
 
-    def _nudge(self, task: tasks.TaskState) -> None:
-        """A part came back and no offer waits: providers that were told to come later may come now."""
+    def _tell_idle(self, task: tasks.TaskState, idle: bool) -> None:
+        """Nothing is pending any more, or something is again: say so once, instead of answering everybody's offers."""
         known = self._announced.get(task.id)
         if known is not None:
-            self.tell(self._switchboard, Announce(known[0]))
+            body = self._seal(HeaderGone(task.id, self.ports.signer.node_id)) if idle else known[0]
+            self.tell(self._switchboard, Announce(body))
 
     def _subtask_call(self, subtask: subtasks.SubtaskState, what: str) -> None:
         task = self._tasks[subtask.task_id]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from claynet.actors.ports import Blobs, Outcome, Placement, Refusal, Runnable, RuntimeBackend, Side, Work
 from claynet.envs.guard import Guard, no_guard
-from claynet.envs.lifecycle import EXITED, KILLED, LAST_CALLS, OK, Epoch, FixedWork, Life
+from claynet.envs.lifecycle import EXITED, KILLED, LAST_CALLS, OK, Epoch, FixedWork, Life, RunningWork
 from claynet.envs.resolve import AppTable
 from claynet.envs.translate import app_error, unimplemented
 from claynet.envs.workspace import DataDir, FileLimits, FileWork, Workspace
@@ -185,25 +185,20 @@ class _InprocBackend:
         return OK
 
 
-class _InprocWork:
+class _InprocWork(RunningWork):
     """One action of a backend. Besides running, it can be told how long it takes in the world's time."""
 
-    __slots__ = ("_action", "_backend", "_duration", "_killed")
+    __slots__ = ("_duration",)
 
     def __init__(self, backend: _InprocBackend, action: Callable[[int], Outcome]) -> None:
-        self._backend = backend
-        self._action = action
         self._duration = 0
-        self._killed = False
+
+        def act(killed: threading.Event) -> Outcome:
+            outcome = action(self._duration)
+            return KILLED if killed.is_set() else outcome
+
+        super().__init__(act, backend.kill)
 
     def declare(self, duration: int) -> None:
         """Say before `run` how long this is to take, in ns: the fence moves the app's clock so far."""
         self._duration = duration
-
-    def run(self) -> Outcome:
-        outcome = KILLED if self._killed else self._action(self._duration)
-        return KILLED if self._killed else outcome
-
-    def kill(self) -> None:
-        self._killed = True
-        self._backend.kill()

@@ -5,7 +5,8 @@ Knows the phases and the codes. Must not know how a service runs. One vocabulary
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from threading import Event, Lock
 
 from claynet.actors.ports import Outcome, Side
 from claynet.proto import layout
@@ -64,6 +65,40 @@ class Life:
     def stop(self) -> None:
         """The service was stopped: from whatever phase, for good."""
         self._phase = STOPPED
+
+
+class RunningWork:
+    """Work that can be killed only by killing its service: before it runs and after, the service is spared."""
+
+    __slots__ = ("_function", "_kill", "_killed", "_lock", "_running")
+
+    def __init__(self, function: Callable[[Event], Outcome], kill: Callable[[], None]) -> None:
+        """`function` is given what is set once the work is killed; `kill` makes it return soon."""
+        self._function = function
+        self._kill = kill
+        self._killed = Event()
+        self._lock = Lock()
+        self._running = False
+
+    def run(self) -> Outcome:
+        """Do it, unless it was killed before."""
+        with self._lock:
+            if self._killed.is_set():
+                return KILLED
+            self._running = True
+        try:
+            return self._function(self._killed)
+        finally:
+            with self._lock:
+                self._running = False
+
+    def kill(self) -> None:
+        """Kill the service when this is what it is doing."""
+        with self._lock:
+            self._killed.set()
+            running = self._running
+        if running:
+            self._kill()
 
 
 class FixedWork:

@@ -11,13 +11,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from claynet.actors.ports import SECOND, Blobs, Outcome, Placement, Refusal, Runnable, Side, Work
 from claynet.envs.child import Child, Usage
-from claynet.envs.lifecycle import EXITED, KILLED, LAST_CALLS, OK, Epoch, FixedWork, Life
+from claynet.envs.lifecycle import EXITED, KILLED, LAST_CALLS, OK, Epoch, FixedWork, Life, RunningWork
 from claynet.envs.paths import FileProblem
 from claynet.envs.resolve import AppTable
 from claynet.envs.translate import unimplemented
@@ -160,15 +160,15 @@ class ProcessBackend:
 
     def start(self) -> Work:
         """Start the child and wait until it serves; codes `exited` and `not_serving` say why it does not."""
-        return _Guarded(self, self._start)
+        return RunningWork(self._start, self.kill)
 
     def call(self, method: str, request: bytes) -> Work:
         """Call; killing the work kills the child and all that it started."""
-        return _Guarded(self, lambda killed: self._call(method, request, killed))
+        return RunningWork(lambda killed: self._call(method, request, killed), self.kill)
 
     def stop(self) -> Work:
         """Shutdown, then SIGTERM, then SIGKILL; killing the work goes to the last at once."""
-        return _Guarded(self, self._stop)
+        return RunningWork(self._stop, self.kill)
 
     def place(self, files: Sequence[Placement], folders: Sequence[str] = ()) -> Work:
         """See `Workspace.place`."""
@@ -282,24 +282,6 @@ class ProcessBackend:
         child.kill()
         self.release()
         return OK
-
-
-class _Guarded:
-    """Work of one backend: killing it kills the child, whatever was asked of it."""
-
-    __slots__ = ("_backend", "_function", "_killed")
-
-    def __init__(self, backend: ProcessBackend, function: Callable[[threading.Event], Outcome]) -> None:
-        self._backend = backend
-        self._function = function
-        self._killed = threading.Event()
-
-    def run(self) -> Outcome:
-        return KILLED if self._killed.is_set() else self._function(self._killed)
-
-    def kill(self) -> None:
-        self._killed.set()
-        self._backend.kill()
 
 
 def _with_last_line(text: str, child: Child) -> str:

@@ -30,7 +30,7 @@ def safe_join(root: Path, relative: str) -> Path:
     joined = root / path
     try:
         inside = joined.resolve().is_relative_to(root.resolve())
-    except (OSError, RuntimeError) as error:  # a circle of symlinks, or a name too long for the file system
+    except (OSError, RuntimeError) as error:  # a circle of symlinks
         raise UnsafePath(f"{relative!r} leads nowhere: {error}") from error
     if not inside:
         raise UnsafePath(f"{relative!r} leads out of {root.name!r} through a symlink")

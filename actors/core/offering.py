@@ -37,6 +37,8 @@ class OfferingState(State, frozen=True, kw_only=True, tag="offering"):
     offer_body: bytes = b""
     """The sealed offer that is open, or was last."""
     expires: int = 0
+    closing: bool = False
+    """Its requestor takes no more offers; ours, still open, may be taken up all the same."""
     cool_down: int = 0
     """The wait after the last decline (ns); doubles."""
 

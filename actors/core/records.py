@@ -50,7 +50,7 @@ class Header(Record, frozen=True, array_like=True, gc=False):
 
 
 class HeaderGone(Record, frozen=True, array_like=True, gc=False):
-    """A task is no longer on offer; announced, signed by its requestor."""
+    """A task takes no offers: it is over, or nothing of it is pending now; announced, signed by its requestor."""
 
     task_id: str
     requestor: NodeId

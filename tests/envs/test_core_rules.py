@@ -118,13 +118,21 @@ def test_close_kills_every_service_and_new_ones_can_be_made(driver: Driver) -> N
     Driver(driver.environment).started()
 
 
-def test_a_killed_work_does_not_run(driver: Driver) -> None:
+def test_a_work_killed_before_it_runs_does_not_run(driver: Driver) -> None:
     work = driver.requestor.start()
     work.kill()
     assert code(work.run()) == "killed"
     ok(driver.requestor.start().run())
-    ok(driver.requestor.stop().run())
-    work.kill()
+
+
+def test_killing_a_work_before_or_after_it_ran_spares_the_service(driver: Driver) -> None:
+    driver.started()
+    before, after = (driver.requestor.call("RunBenchmark", BENCHMARK) for _ in range(2))
+    before.kill()
+    assert code(before.run()) == "killed"
+    ok(after.run())
+    after.kill()
+    ok(driver.requestor.call("RunBenchmark", BENCHMARK).run())
 
 
 def test_an_unknown_method_is_unimplemented(driver: Driver) -> None:

@@ -59,7 +59,7 @@ def test_a_socket_and_a_port_until_compute(tmp_path: Path) -> None:
         with TaskApiClient(f"127.0.0.1:{port}") as by_port, TaskApiClient(f"unix:{path}") as by_socket:
             by_port.wait_until_serving()
             assert by_socket.check_health() == "SERVING"
-            assert ProviderAppClient(by_socket).compute("t", "s", {}, 5) == "s/result"
+            assert ProviderAppClient(by_socket).compute("t", "sub", {}, 5) == "sub/result"
         assert child.wait(10) == 0
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from claynet.taskapi.folders import ProviderFolder, TaskFolder, UnsafePath, relative_to, safe_join
 
 
-@pytest.mark.parametrize("relative", ["", ".", "..", "../x", "a/../../x", "a/../b", "/etc/passwd", "//x", "a\0b", "x" * 5000])
+@pytest.mark.parametrize("relative", ["", ".", "..", "../x", "a/../../x", "a/../b", "/etc/passwd", "//x", "a\0b"])
 def test_paths_that_lead_elsewhere(tmp_path: Path, relative: str) -> None:
     with pytest.raises(UnsafePath):
         safe_join(tmp_path, relative)

@@ -1,0 +1,608 @@
+"""A small virtual world of real nodes, watched from outside: power cuts, partitions, bent apps, strangers on the network."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pykka
+
+from claynet.actors.config import NodeConfig, ProviderConfig, RequestorConfig, TaskSpec
+from claynet.actors.core.frames import FrameError, FrameReader, framed, open_body, seal
+from claynet.actors.core.records import MAJOR, MINOR, Hello, Record
+from claynet.actors.core.subtask import SubtaskState
+from claynet.actors.core.task import TaskState
+from claynet.actors.descriptors import parse
+from claynet.actors.ledger import EmbeddedLedger
+from claynet.actors.node import Node, build_node
+from claynet.actors.ports import (
+    MILLISECOND,
+    SECOND,
+    Address,
+    Announced,
+    Environment,
+    LinkBytes,
+    LinkDown,
+    LinkFailed,
+    LinkId,
+    LinkUp,
+    NodeId,
+    Outcome,
+    Placement,
+    Ports,
+    Refusal,
+    Runnable,
+    RuntimeBackend,
+    Side,
+    Work,
+)
+from claynet.envs.model import ModelEnvironment
+from claynet.envs.model_app import ModelConfig
+from claynet.envs.resolve import AppTable
+from claynet.proto import golem_task_api_pb2 as api
+from claynet.sim.durations import Distribution, Durations
+from claynet.sim.entropy import SeededEntropy
+from claynet.sim.jobs_direct import DirectJobs
+from claynet.sim.memory import KeyedSigner, MemoryBlobs, MemoryStore
+from claynet.sim.network import SimNetwork
+from claynet.sim.network_handle import SimHandle
+from claynet.sim.scheduler import VirtualScheduler
+from claynet.sim.virtual_clock import VirtualClock
+from claynet.sim.virtual_system import VirtualSystem
+
+TOKEN = 10**9
+OPENING = 100 * TOKEN
+PRICE = TOKEN // 2
+KEY = b"one key for all these test worlds"
+TABLE = AppTable({"test/app": "tests.nowhere:APP", "test/other": "tests.nowhere:OTHER"})
+
+
+def descriptor(name: str = "test/app", image: str | None = None, most: float = 10_000.0, **more: object) -> tuple[str, str]:
+    fields = {"name": name, "requestor_env": "docker_cpu", "requestor_prereq": {"image": image or name, "tag": "1"}}
+    return f"{name.replace('/', '-')}.json", json.dumps({**fields, "max_benchmark_score": most, **more})
+
+
+APP, OTHER = descriptor(), descriptor("test/other")
+APP_ID, OTHER_ID = parse(APP[1]).app_id, parse(OTHER[1]).app_id
+
+
+def spec(**changes: Any) -> TaskSpec:
+    base = TaskSpec(
+        name="t",
+        app_id=APP_ID,
+        params_json="{}",
+        subtasks=2,
+        max_price=TOKEN,
+        task_timeout=600 * SECOND,
+        subtask_timeout=30 * SECOND,
+    )
+    return replace(base, **changes)
+
+
+# ---------------------------------------------------------------- ports that are watched or bent
+
+
+class PowerCut(BaseException):  # noqa: N818 - not an error: the node's power is gone
+    """Raised out of a store in the middle of a handler: what was committed stays, nothing else happens any more."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class WatchedStore:
+    """A MemoryStore that remembers every body ever committed, and can cut the power right after (or before) a commit."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.inner = MemoryStore()
+        self.bodies: set[bytes] = set()
+        self.cut_in: int | None = None
+        self.cut_before = False
+
+    def append(self, key: str, state: Any | None, effects: Sequence[tuple[str, Any]] = (), done: Iterable[str] = ()) -> None:
+        cut = False
+        if self.cut_in is not None:
+            self.cut_in -= 1
+            if self.cut_in <= 0:
+                self.cut_in, cut = None, True
+        if not (cut and self.cut_before):
+            self.inner.append(key, state, effects, done)
+            for one in ("assignment", "report", "note"):
+                self.bodies.add(getattr(state, one, b"") or b"")
+            for _, effect in effects:
+                self.bodies.add(getattr(effect, "body", b""))
+        if cut:
+            raise PowerCut(self.name)
+
+    def load(self) -> list[tuple[str, Any, tuple[tuple[str, Any], ...]]]:
+        return self.inner.load()
+
+    def close(self) -> None:
+        self.inner.close()
+
+    def reopen(self) -> None:
+        self.inner = self.inner.reopen()
+        self.cut_in = None
+
+    def states(self, kind: str) -> dict[str, Any]:
+        return {key.partition("/")[2]: state for key, state, _ in self.load() if key.startswith(f"{kind}/")}
+
+    def state(self, kind: str, name: str) -> Any:
+        return self.states(kind).get(name)
+
+    def undone(self) -> list[tuple[str, str]]:
+        return [(key, slot) for key, _, outbox in self.load() for slot, _ in outbox]
+
+
+class WatchedNetwork:
+    """Hands everything on; shows each frame to `saw(name, tag, record, body)` at the moment it leaves the node."""
+
+    def __init__(self, inner: SimHandle, saw: Callable[[str, Any], None]) -> None:
+        self._inner = inner
+        self._saw = saw
+        self._readers: dict[LinkId, FrameReader] = {}
+        for name in ("listen", "connect", "attach", "close", "shutdown"):
+            setattr(self, name, getattr(inner, name))
+
+    def send(self, link: LinkId, data: bytes) -> None:
+        for body in self._readers.setdefault(link, FrameReader()).feed(data):
+            self._saw(self._inner.name, open_body(body))
+        self._inner.send(link, data)
+
+    def announce(self, data: bytes, to: NodeId | None = None) -> None:
+        self._saw(self._inner.name, open_body(data[4:]))
+        self._inner.announce(data, to)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One Task API call of one service, as a bend sees it before it runs."""
+
+    node: str
+    side: Side
+    method: str
+    request: bytes
+    n: int
+    """How many calls of this method this node has seen, this one included."""
+
+
+Bend = Callable[[Call], Outcome | None]
+"""What a call comes to instead; None lets the app answer."""
+
+
+class _Bent:
+    """Work that may be answered by a bend, and is noted in any case."""
+
+    def __init__(self, work: Work, answer: Outcome | None, note: Callable[[Outcome], None]) -> None:
+        self._work, self._answer, self._note = work, answer, note
+
+    def run(self) -> Outcome:
+        outcome = self._work.run() if self._answer is None else self._answer
+        self._note(outcome)
+        return outcome
+
+    def kill(self) -> None:
+        self._work.kill()
+
+
+class BentEnvironment:
+    """Wraps any Environment: notes every call in `log`, and lets `bend` answer instead of the app."""
+
+    def __init__(self, inner: Environment, node: str, bend: Bend, log: list[tuple[Call, Outcome]]) -> None:
+        self.inner, self.node, self.bend, self.log = inner, node, bend, log
+        self.counts: Counter[str] = Counter()
+        self.broken: Outcome | None = None
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    def probe(self) -> Work:
+        return _Bent(self.inner.probe(), self.broken, lambda _: None)
+
+    def resolve(self, env_id: str, prerequisites_json: str) -> Runnable | Refusal:
+        return self.inner.resolve(env_id, prerequisites_json)
+
+    def backend(self, runnable: Runnable, side: Side, runtime_id: str, folder: str) -> RuntimeBackend:
+        return _BentBackend(self, side, self.inner.backend(runnable, side, runtime_id, folder))
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+class _BentBackend:
+    def __init__(self, environment: BentEnvironment, side: Side, inner: RuntimeBackend) -> None:
+        self._environment, self._side, self._inner = environment, side, inner
+
+    def _work(self, method: str, request: bytes, work: Work) -> Work:
+        environment = self._environment
+        environment.counts[method] += 1
+        call = Call(environment.node, self._side, method, request, environment.counts[method])
+        return _Bent(work, environment.bend(call), lambda outcome: environment.log.append((call, outcome)))
+
+    def start(self) -> Work:
+        return self._work("start", b"", self._inner.start())
+
+    def call(self, method: str, request: bytes) -> Work:
+        return self._work(method, request, self._inner.call(method, request))
+
+    def stop(self) -> Work:
+        return self._inner.stop()
+
+    def place(self, files: Sequence[Placement], folders: Sequence[str] = ()) -> Work:
+        return self._inner.place(files, folders)
+
+    def collect(self, folder: str, names: Sequence[str]) -> Work:
+        return self._work("collect", repr(tuple(names)).encode(), self._inner.collect(folder, names))
+
+    def discard(self, paths: Sequence[str]) -> Work:
+        return self._inner.discard(paths)
+
+
+def straight(_call: Call) -> Outcome | None:
+    return None
+
+
+def verdict(name: str, reason: str = "") -> Outcome:
+    return Outcome("ok", api.VerifyReply(result=api.VerifyReply.Result.Value(name), reason=reason).SerializeToString())
+
+
+def subtask_of(call: Call) -> str:
+    return {"Verify": api.VerifyRequest, "NextSubtask": api.NextSubtaskRequest, "Compute": api.ComputeRequest}[call.method].FromString(
+        call.request
+    ).subtask_id
+
+
+DEAD = Outcome("error", code="exited", detail="the service has ended")
+
+
+# ---------------------------------------------------------------- the world
+
+
+@dataclass
+class Quality:
+    latency: Distribution = Distribution.constant(20 * MILLISECOND)
+    bandwidth: int | None = None
+    loss: float = 0.0
+
+
+@dataclass(frozen=True)
+class Event:
+    at: int
+    node: str
+    kind: str
+    fields: dict[str, Any]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.fields[name]
+
+
+@dataclass
+class Place:
+    """What outlasts the lives of a node."""
+
+    name: str
+    config: NodeConfig
+    signer: KeyedSigner
+    store: WatchedStore
+    blobs: MemoryBlobs
+    environment: BentEnvironment
+    opening: int
+    lives: int = 0
+    node: Node | None = None
+    ledger: EmbeddedLedger | None = None
+
+
+@dataclass
+class _Sink:
+    world: World
+    name: str
+
+    def emit(self, kind: str, **fields: object) -> None:
+        event = Event(self.world.system.now, self.name, kind, dict(fields))
+        self.world.events.append(event)
+        for listener in self.world.listeners:
+            listener(event)
+
+
+class World:
+    """Requestors `r0`.. and providers `p0`.. on one simulated network."""
+
+    def __init__(self, seed: int = 0, **durations: int) -> None:
+        self.system = VirtualSystem()
+        self.entropy = SeededEntropy(seed, "world")
+        self.quality = Quality()
+        self.network = SimNetwork(VirtualScheduler(self.system), self.system, lambda _a, _b: self.quality, self.entropy.stream("net"))
+        model = Durations({kind: Distribution.constant(value) for kind, value in durations.items()})
+        self.jobs = DirectJobs(self.system, model, self.entropy.stream("jobs"))
+        self.clock = VirtualClock(self.system)
+        self.places: dict[str, Place] = {}
+        self.events: list[Event] = []
+        self.listeners: list[Callable[[Event], None]] = []
+        self.sent: list[tuple[str, Any]] = []
+        self.watchers: list[Callable[[str, Any], None]] = []
+        self.log: list[tuple[Call, Outcome]] = []
+        self.partitions: list[tuple[tuple[str, ...], ...]] = []
+
+    def __enter__(self) -> World:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        for place in self.places.values():
+            if place.node is not None:
+                place.node.stop()
+        self.jobs.close()
+
+    # ------------------------------------------------------------ nodes
+
+    def add(self, name: str, config: NodeConfig, *, bend: Bend = straight, score: float = 1000.0, opening: int = OPENING) -> Place:
+        blobs = MemoryBlobs()
+        environment = BentEnvironment(ModelEnvironment(blobs, TABLE, ModelConfig(score=score)), name, bend, self.log)
+        place = Place(name, config, KeyedSigner(KEY, name), WatchedStore(name), blobs, environment, opening)
+        self.places[name] = place
+        return place
+
+    def requestor(self, name: str = "r0", *, start: bool = True, files: Any = (APP, OTHER), config: Any = None, **more: Any) -> Place:
+        changes = {key: more.pop(key) for key in ("disabled_apps", "retry_most") if key in more}
+        requestor = RequestorConfig(env="model", **(config or {}))
+        place = self.add(name, NodeConfig(name=name, requestor=requestor, descriptors=files, **changes), **more)
+        if start:
+            self.start(name)
+        return place
+
+    def provider(self, name: str = "p0", *, start: bool = True, price: int = PRICE, config: Any = None, **more: Any) -> Place:
+        place = self.add(name, NodeConfig(name=name, provider=ProviderConfig(env="model", price=price, **(config or {}))), **more)
+        if start:
+            self.start(name)
+        return place
+
+    def start(self, name: str) -> None:
+        place = self.places[name]
+        assert place.node is None
+        place.lives += 1
+        place.ledger = EmbeddedLedger(place.store, place.opening)
+        ports = Ports(
+            system=self.system,
+            clock=self.clock,
+            entropy=self.entropy.stream(f"node/{name}/{place.lives}"),
+            jobs=self.jobs,
+            network=WatchedNetwork(self.network.handle(name, place.signer.node_id), self._saw),  # type: ignore[arg-type]
+            signer=place.signer,
+            blobs=place.blobs,
+            store=place.store,
+            ledger=place.ledger,
+            environments={"model": place.environment},
+            sink=_Sink(self, name),
+        )
+        place.node = build_node(replace(place.config, life=place.lives), ports)
+        try:
+            place.node.start()
+        except PowerCut:
+            self.crash(name)
+
+    def crash(self, name: str) -> None:
+        place = self.places[name]
+        if place.node is None:
+            return
+        self.system.kill(f"{place.node.prefix}/")
+        self.jobs.lose(f"{place.node.prefix}/")
+        self.network.cut(name)
+        place.environment.close()
+        place.store.reopen()
+        place.node = place.ledger = None
+
+    def restart(self, name: str) -> None:
+        self.crash(name)
+        self.start(name)
+
+    def up(self, name: str) -> bool:
+        return self.places[name].node is not None
+
+    def id(self, name: str) -> NodeId:
+        return self.places[name].signer.node_id
+
+    def shell(self, name: str, which: str) -> Any:
+        """The living shell object of a node: `manager`, `computer`, `switchboard` (looked into only by invariants)."""
+        node = self.places[name].node
+        return None if node is None else self.system._actors.get(Address(f"{node.prefix}/{which}"))
+
+    # ------------------------------------------------------------ time
+
+    def run(self, seconds: float = 60.0, stop: Callable[[], bool] | None = None) -> None:
+        """Let virtual time pass; a node whose power is cut meanwhile crashes and the rest goes on."""
+        until = self.system.now + round(seconds * SECOND)
+        while True:
+            try:
+                self.system.run(until, stop)
+            except PowerCut as cut:
+                self.crash(cut.name)
+            else:
+                return
+
+    def run_until(self, stop: Callable[[], bool], seconds: float = 3600.0) -> None:
+        self.run(seconds, stop)
+        assert stop(), f"not within {seconds} virtual seconds\n{self.story()}"
+
+    def steps(self, count: int) -> None:
+        for _ in range(count):
+            try:
+                if not self.system.step():
+                    return
+            except PowerCut as cut:
+                self.crash(cut.name)
+
+    def partition(self, *sides: tuple[str, ...]) -> None:
+        self.network.partition(sides, True)
+        self.partitions.append(sides)
+
+    def heal(self) -> None:
+        while self.partitions:
+            self.network.partition(self.partitions.pop(), False)
+
+    def weather(self, latency: int = 20 * MILLISECOND, loss: float = 0.0, sigma: float = 0.0) -> None:
+        self.quality = Quality(Distribution.lognormal(latency, sigma) if sigma else Distribution.constant(latency), None, loss)
+        self.network.refresh()
+
+    # ------------------------------------------------------------ tasks, and what is known of them
+
+    def create(self, name: str = "r0", **changes: Any) -> str:
+        node = self.places[name].node
+        assert node is not None
+        return node.create_task(spec(**changes))
+
+    def abort(self, task_id: str, name: str = "r0") -> None:
+        node = self.places[name].node
+        assert node is not None
+        node.abort_task(task_id)
+
+    def task(self, task_id: str, name: str = "r0") -> TaskState:
+        found = self.places[name].store.state("task", task_id)
+        assert found is not None
+        return found
+
+    def subtasks(self, task_id: str, name: str = "r0") -> list[SubtaskState]:
+        return [one for one in self.places[name].store.states("subtask").values() if one.task_id == task_id]
+
+    def slots(self, name: str = "p0") -> list[Any]:
+        return list(self.places[name].store.states("slot").values())
+
+    def balance(self, name: str) -> int:
+        ledger = self.places[name].ledger
+        assert ledger is not None
+        return ledger.balance()
+
+    def is_over(self, task_id: str, name: str = "r0") -> bool:
+        found = self.places[name].store.state("task", task_id)
+        return found is not None and found.is_final
+
+    def finish(self, task_id: str, name: str = "r0", seconds: float = 3600.0) -> TaskState:
+        """Run until the task is over, and a little longer for its payments."""
+        self.run_until(lambda: self.is_over(task_id, name), seconds)
+        self.run(5)
+        return self.task(task_id, name)
+
+    def seen(self, kind: str, **fields: object) -> list[Event]:
+        return [event for event in self.events if event.kind == kind and all(event.fields.get(key) == value for key, value in fields.items())]
+
+    def calls(self, method: str) -> list[tuple[Call, Outcome]]:
+        return [(call, outcome) for call, outcome in self.log if call.method == method]
+
+    def frames(self, name: str, tag: str) -> list[Any]:
+        return [frame for sender, frame in self.sent if sender == name and frame.tag == tag]
+
+    def clean(self) -> None:
+        """No bug of ours, and no honest node took another for a cheat."""
+        for kind in ("actor_failed", "misuse"):
+            assert not self.seen(kind), f"{self.seen(kind)[0].fields}\n{self.story()}"
+        assert self.system.failures == 0
+
+    def story(self, last: int = 60) -> str:
+        """The last events, for failure messages."""
+        short = {self.id(name): name for name in self.places}
+        lines = []
+        for event in self.events[-last:]:
+            fields = {
+                key: short.get(value, value[:8] if isinstance(value, str) and key in ("id", "task") else value)
+                for key, value in event.fields.items()
+                if key not in ("frame", "digest", "app", "trace")
+            }
+            lines.append(f"{event.at / SECOND:9.3f} {event.node} {event.kind} {fields}")
+        return "\n".join(lines)
+
+    def _saw(self, name: str, frame: Any) -> None:
+        self.sent.append((name, frame))
+        for watcher in self.watchers:
+            watcher(name, frame)
+
+
+# ---------------------------------------------------------------- strangers
+
+
+class _Ears(pykka.Actor):
+    def __init__(self, stranger: Stranger) -> None:
+        super().__init__()
+        self._stranger = stranger
+
+    def on_receive(self, message: Any) -> None:
+        self._stranger.hear(message)
+
+
+@dataclass
+class Stranger:
+    """A peer that speaks whatever it is told to: a node id, a link, and no manners."""
+
+    world: World
+    name: str
+    links: list[LinkId] = field(default_factory=list)
+    heard: list[Any] = field(default_factory=list)
+    """Records, in order."""
+    downs: list[str] = field(default_factory=list)
+    greets: bool = True
+
+    def __post_init__(self) -> None:
+        self.signer = KeyedSigner(KEY, self.name)
+        self.id = self.signer.node_id
+        self.net = self.world.network.handle(self.name, self.id)
+        self.address = self.world.system.spawn(_Ears, self, address=Address(f"stranger/{self.name}"))
+        self.net.listen(self.address)
+        self._readers: dict[LinkId, FrameReader] = {}
+        self.bodies: list[bytes] = []
+
+    def hear(self, message: Any) -> None:
+        if isinstance(message, LinkUp):
+            self.links.append(message.link)
+            self._readers[message.link] = FrameReader()
+            self.net.attach(message.link, self.address)
+            if self.greets:
+                self.say(Hello(MAJOR, MINOR, "stranger"))
+        elif isinstance(message, LinkBytes):
+            for body in self._readers[message.link].feed(message.data):
+                self._take(body)
+        elif isinstance(message, Announced):
+            self._take(message.data[4:])
+        elif isinstance(message, LinkDown):
+            self.downs.append(message.reason)
+            self.links.remove(message.link)
+        else:
+            assert isinstance(message, LinkFailed)
+
+    def _take(self, body: bytes) -> None:
+        try:
+            frame = open_body(body)
+        except FrameError:  # pragma: no cover - our nodes send none
+            raise AssertionError("a node sent what is no frame") from None
+        assert frame is not None
+        self.heard.append(frame.record)
+        self.bodies.append(body)
+
+    def call(self, name: str) -> None:
+        """Connect to a node and wait for the link."""
+        self.net.connect(self.world.id(name), self.address)
+        self.world.run(1)
+        assert self.links
+
+    def seal(self, record: Record) -> bytes:
+        return seal(record, self.signer.sign)
+
+    def say(self, record: Record) -> None:
+        self.raw(framed(self.seal(record)))
+
+    def raw(self, data: bytes) -> None:
+        self.net.send(self.links[-1], data)
+
+    def announce(self, record: Record) -> None:
+        self.net.announce(framed(self.seal(record)))
+
+    def records(self, kind: type[Any]) -> list[Any]:
+        return [record for record in self.heard if isinstance(record, kind)]
+
+    def body(self, kind: type[Any]) -> bytes:
+        """The last body heard of a kind."""
+        return next(body for body, record in reversed(list(zip(self.bodies, self.heard, strict=True))) if isinstance(record, kind))
