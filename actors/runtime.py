@@ -57,6 +57,7 @@ class Runtime(Shell):
         self._jobs = 0
         self._served = 0
         self._start_job = ""
+        self._tidy_job = ""
 
     def on_start(self) -> None:
         """Start the service."""
@@ -89,7 +90,10 @@ class Runtime(Shell):
         """What a job came to."""
         if message.kind == "start":
             self._started(message.outcome)
-        elif message.kind == "stop":
+        elif message.kind == "stop" and self._side == "provider":
+            # Its work dir was for one subtask, whose result is a blob by now. A requestor's holds all tasks of its app.
+            self._tidy_job = self._submit("discard", self._backend.discard((".",)), FILES_LIMIT)
+        elif message.kind == "stop" or message.job_id == self._tidy_job:
             self._gone()
         else:
             self._op_done(message)

@@ -26,8 +26,6 @@ def run_file(file: Path, overrides: Overrides, options: RunOptions, output: Outp
     wrong = _wrong_option(options)
     if wrong:
         return output.error("usage", wrong)
-    if plan.mode == "real":
-        return output.error("preflight", "mode real is not available yet in this version; use --mode paced")
     fields = _run(plan, options, output)
     if isinstance(fields, int):
         return fields
@@ -44,13 +42,15 @@ def _run(plan: Plan, options: RunOptions, output: Output) -> dict[str, Any] | in
     from claynet.cli.real_engine import real_engine
     from claynet.sim.preflight import PreflightError
     from claynet.sim.runner import run_scenario
-    from claynet.sim.tape import DivergenceError
+    from claynet.sim.tape import DivergenceError, TapeError
 
     try:
         with progress_display(plan.name) as show:
             return run_scenario(plan, replace(options, on_progress=show), real_engine).fields
     except PreflightError as error:
         return output.error("preflight", str(error))
+    except TapeError as error:
+        return output.error("tape", f"--replay: {error}")
     except DivergenceError as error:
         return output.error("diverged", str(error), code=UNMET)
 

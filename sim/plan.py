@@ -311,6 +311,8 @@ class Plan:
     """Virtual durations by job kind, as far as the file gives them."""
     source_digest: str = ""
     """Hex BLAKE2b-256 of the file's bytes, of every file it names, and of the seed, mode and environments in effect."""
+    env_override: str = ""
+    """The environment that the command line gave all nodes; empty: the file's own."""
     notes: tuple[str, ...] = field(default=())
     """What was assumed, one line each, for people."""
 

@@ -141,6 +141,7 @@ class _Reader:
             expectations=tuple(expectations),
             durations=durations,
             source_digest=self._files.digest(self._data, _effective(seed or 0, mode, nodes)),
+            env_override=self._given.env or "",
             notes=() if seed is not None else ("no seed is given, neither in the file nor by --seed: 0 is used",),
         )
 

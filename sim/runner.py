@@ -18,7 +18,7 @@ from claynet.sim.director import DIRECTOR, Begin, Director, Fire
 from claynet.sim.engine import Engine, Pulse
 from claynet.sim.entropy import SeededEntropy
 from claynet.sim.expect import Leftovers, Verdict, make_checks
-from claynet.sim.hub import EventHub
+from claynet.sim.hub import EventHub, Subscriber
 from claynet.sim.links import Links
 from claynet.sim.metrics import Metrics, TasksDone
 from claynet.sim.network import SimNetwork
@@ -91,7 +91,7 @@ class _Attempt:
         self._reasons = Reasons(node.name for node in plan.nodes if node.provider)
         self._checks = make_checks(plan, self._metrics, self._reasons)
         self._done = TasksDone(sum(1 for _ in plan.instances()))
-        subscribers = (self._recorder, self._metrics, self._reasons, self._done, Triggers(plan.events, self._fire), _Bugs(self._failures))
+        subscribers: tuple[Subscriber, ...] = (self._recorder, self._metrics, self._reasons, self._done, Triggers(plan.events, self._fire), _Bugs(self._failures))
         for subscriber in (*subscribers, *self._checks):
             self._hub.subscribe(subscriber)
 
@@ -169,6 +169,7 @@ class _Bugs:
 def _write(plan: Plan, options: RunOptions, out: Path, report: Report) -> None:
     (out / "report.json").write_text(report.to_json() + "\n", encoding="utf-8")
     command = ["claynet", "run", str(plan.file), "--seed", str(plan.seed), "--mode", plan.mode]
+    command += ["--env", plan.env_override] if plan.env_override else []
     tape = out / "tape.msgpack"
     command += ["--replay", str(tape)] if tape.exists() else []
     text = f"# claynet {claynet.__version__}\n{shlex.join(command)}\n"

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -60,9 +58,10 @@ class AppServer:
         """Take `grace` in seconds. Raises KeyError for an unknown side, CannotListen when the system refuses the address."""
         self._side = side
         self._grace = grace
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._taken = False
-        self._busy = 0
+        self._busy = 0  # handlers at work
+        self._calls = 0  # calls not yet answered
         self._end_asked = threading.Event()
         self._ended = threading.Event()
         self._dispatcher: RequestorDispatcher | ProviderDispatcher
@@ -100,47 +99,57 @@ class AppServer:
 
     def answer(self, method: str, request: bytes, context: grpc.ServicerContext) -> bytes:
         """Answer one call on a thread of gRPC's."""
-        ends = method == layout.SHUTDOWN
-        if self._side == layout.PROVIDER and not ends:
-            if not self._take():
-                context.abort(grpc.StatusCode.FAILED_PRECONDITION, "this service serves one request, and has had it")
-            ends = True
-        if ends and not context.add_callback(self.ask_to_end):  # after the reply has been sent, or when the caller has gone
-            self.ask_to_end()
-        with self._counted():
-            try:
-                return self._dispatcher.call(method, request)
-            except AppError as error:
-                if isinstance(error.__cause__, Interrupted):
-                    logger.info("%s was interrupted: %s", method, error.text)
-                else:
-                    logger.warning("%s failed", method, exc_info=error.__cause__)
-                _abort(context, error)
+        self._enter(method, context)
+        try:
+            return self._dispatcher.call(method, request)
+        except AppError as error:
+            if isinstance(error.__cause__, Interrupted):
+                logger.info("%s was interrupted: %s", method, error.text)
+            else:
+                logger.warning("%s failed", method, exc_info=error.__cause__)
+            _abort(context, error)
+        finally:
+            with self._changed:
+                self._busy -= 1
+
+    def _enter(self, method: str, context: grpc.ServicerContext) -> None:
+        """Admit a call, or refuse it by raising; count it until its reply has been sent, or its caller has gone."""
+        shutdown = method == layout.SHUTDOWN
+        once = self._side == layout.PROVIDER and not shutdown
+        with self._changed:
+            late = self._end_asked.is_set() and not shutdown
+            second = once and self._taken
+            if not (late or second):
+                self._taken = self._taken or once
+                self._busy += 1
+                self._calls += 1
+        if late:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "this service is about to end")
+        if second:
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, "this service serves one request, and has had it")
+
+        def leave() -> None:
+            if shutdown or once:
+                self.ask_to_end()
+            with self._changed:
+                self._calls -= 1
+                self._changed.notify_all()
+
+        if not context.add_callback(leave):
+            leave()
 
     def _handler(self, method: str) -> grpc.RpcMethodHandler:
         pool = self._urgent if method in _URGENT else self._workers
         return grpc.unary_unary_rpc_method_handler(_Method(self, method, pool))
 
-    def _take(self) -> bool:
-        with self._lock:
-            first, self._taken = not self._taken, True
-            return first
-
-    @contextmanager
-    def _counted(self) -> Iterator[None]:
-        with self._lock:
-            self._busy += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._busy -= 1
-
     def _live(self) -> None:
         self._end_asked.wait()
         self._health.enter_graceful_shutdown()
         self._dispatcher.interrupt("shut down")
-        self._server.stop(self._grace).wait()
+        with self._changed:
+            self._changed.wait_for(lambda: not self._calls, self._grace)
+        # Only now: gRPC lets calls that arrive once it is stopping hang until all others have ended, a second Shutdown among them.
+        self._server.stop(None).wait()
         self._workers.shutdown(wait=False)
         self._urgent.shutdown(wait=False)
         logger.info("the %s side has ended", self._side)

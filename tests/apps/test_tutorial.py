@@ -306,7 +306,13 @@ def test_a_long_search_heeds_its_signal() -> None:
 
 
 @pytest.mark.parametrize(
-    "params", [{}, {"part": 0, "difficulty": 60, "resource": "r"}, {"part": 0, "difficulty": 1}, {"part": 0, "difficulty": 1, "resource": ".."}]
+    "params",
+    [
+        {},
+        {"part": 0, "difficulty": 60, "resource": "r"},
+        {"part": 0, "difficulty": 1},
+        {"part": 0, "difficulty": 1, "resource": ".."},
+    ],
 )
 def test_a_provider_refuses_wrong_parameters(tmp_path: Path, params: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"must be|does not stay"):

@@ -18,7 +18,11 @@ SAMPLE = SampleTask(
 )
 
 
-def app(requestor: Callable[[], RequestorAppHandler] = TutorialRequestor, provider: Callable[[], ProviderAppHandler] = TutorialProvider) -> App:
+Requestor = Callable[[], RequestorAppHandler]
+Provider = Callable[[], ProviderAppHandler]
+
+
+def app(requestor: Requestor = TutorialRequestor, provider: Provider = TutorialProvider) -> App:
     return App("test", requestor, provider)
 
 
@@ -61,7 +65,7 @@ def test_an_app_that_awaits_data_passes() -> None:
         (broken.NoRequestorScore, {"requestor_benchmark"}),
     ],
 )
-def test_a_requestor_side_that_breaks_a_rule_fails_by_it(handler: Callable[[], RequestorAppHandler], rules: set[str]) -> None:
+def test_a_requestor_side_that_breaks_a_rule_fails_by_it(handler: Requestor, rules: set[str]) -> None:
     assert set(failed(ThreadLauncher(app(handler)))) == rules
 
 
@@ -74,7 +78,7 @@ def test_a_requestor_side_that_breaks_a_rule_fails_by_it(handler: Callable[[], R
         (broken.AlwaysPending, "whole_life"),
     ],
 )
-def test_a_fault_that_spoils_much_is_among_the_failed_rules(handler: Callable[[], RequestorAppHandler], rule: str) -> None:
+def test_a_fault_that_spoils_much_is_among_the_failed_rules(handler: Requestor, rule: str) -> None:
     assert rule in failed(ThreadLauncher(app(handler)))
 
 
