@@ -26,6 +26,7 @@ class Question:
 
     key: str
     what: str
+    task_id: str
 
 
 def opaque(provider: NodeId) -> str:
@@ -43,11 +44,22 @@ class AppDialogue:
         self._call_limit = call_limit
         self._verify_limit = verify_limit
         self._asked: dict[str, Question] = {}
+        self._unanswered: dict[str, int] = {}
+        """Per task: how many questions about it are unanswered."""
         self._count = 0
 
     def answered(self, call_id: str) -> Question | None:
         """Return what an OpDone answers; None for one that nobody waits for."""
-        return self._asked.pop(call_id, None)
+        question = self._asked.pop(call_id, None)
+        if question is not None:
+            left = self._unanswered.pop(question.task_id) - 1
+            if left:
+                self._unanswered[question.task_id] = left
+        return question
+
+    def waits(self, task_id: str) -> bool:
+        """Tell whether anything that was asked about a task is unanswered."""
+        return task_id in self._unanswered
 
     def place_task(self, app_id: str, key: str, task_id: str, inputs: Sequence[FileRef]) -> None:
         """Make the task's folders and put its inputs there."""
@@ -59,55 +71,55 @@ class AppDialogue:
             str(layout.requestor_task_outputs(task_id)),
             str(layout.requestor_subtask_outputs(task_id)),
         )
-        self._do(app_id, key, "place_task", OpPlace(files, folders))
+        self._do(app_id, key, task_id, "place_task", OpPlace(files, folders))
 
     def create(self, app_id: str, key: str, task_id: str, subtasks: int, params_json: str) -> None:
         """CreateTask."""
         request = api.CreateTaskRequest(task_id=task_id, max_subtasks_count=subtasks, task_params_json=params_json)
-        self._call(app_id, key, "create", "CreateTask", request)
+        self._call(app_id, key, task_id, "create", "CreateTask", request)
 
     def pending(self, app_id: str, key: str, task_id: str) -> None:
         """HasPendingSubtasks."""
-        self._call(app_id, key, "pending", "HasPendingSubtasks", api.HasPendingSubtasksRequest(task_id=task_id))
+        self._call(app_id, key, task_id, "pending", "HasPendingSubtasks", api.HasPendingSubtasksRequest(task_id=task_id))
 
     def next(self, app_id: str, key: str, task_id: str, subtask_id: str, provider: NodeId) -> None:
         """NextSubtask."""
         request = api.NextSubtaskRequest(task_id=task_id, subtask_id=subtask_id, opaque_node_id=opaque(provider))
-        self._call(app_id, key, "next", "NextSubtask", request)
+        self._call(app_id, key, task_id, "next", "NextSubtask", request)
 
     def inputs(self, app_id: str, key: str, task_id: str, resources: tuple[str, ...]) -> None:
         """Store the files that NextSubtask named."""
-        self._do(app_id, key, "inputs", OpCollect(str(layout.requestor_subtask_inputs(task_id)), resources))
+        self._do(app_id, key, task_id, "inputs", OpCollect(str(layout.requestor_subtask_inputs(task_id)), resources))
 
     def place_result(self, app_id: str, key: str, task_id: str, subtask_id: str, result: FileRef) -> None:
         """Put a provider's result where Verify looks for it."""
         folder = layout.requestor_subtask_outputs(task_id, subtask_id)
         files = (Placement(str(folder / result.name), result.digest),)
-        self._do(app_id, key, "place_result", OpPlace(files, (str(folder),)))
+        self._do(app_id, key, task_id, "place_result", OpPlace(files, (str(folder),)))
 
     def verify(self, app_id: str, key: str, task_id: str, subtask_id: str) -> None:
         """Verify, with a limit of its own."""
         request = api.VerifyRequest(task_id=task_id, subtask_id=subtask_id)
-        self._do(app_id, key, "verify", OpCall("Verify", request.SerializeToString(), self._verify_limit))
+        self._do(app_id, key, task_id, "verify", OpCall("Verify", request.SerializeToString(), self._verify_limit))
 
     def cleanup(self, app_id: str, key: str, task_id: str, subtask_id: str) -> None:
         """AbortSubtask, then DiscardSubtasks: only the second's answer counts."""
         request = api.AbortSubtaskRequest(task_id=task_id, subtask_id=subtask_id)
-        self._call(app_id, key, "abort_subtask", "AbortSubtask", request)
+        self._call(app_id, key, task_id, "abort_subtask", "AbortSubtask", request)
         self.discard(app_id, key, task_id, subtask_id)
 
     def discard(self, app_id: str, key: str, task_id: str, subtask_id: str) -> None:
         """DiscardSubtasks of one id."""
         request = api.DiscardSubtasksRequest(task_id=task_id, subtask_ids=[subtask_id])
-        self._call(app_id, key, "discard", "DiscardSubtasks", request)
+        self._call(app_id, key, task_id, "discard", "DiscardSubtasks", request)
 
     def abort_task(self, app_id: str, key: str, task_id: str) -> None:
         """AbortTask."""
-        self._call(app_id, key, "abort_task", "AbortTask", api.AbortTaskRequest(task_id=task_id))
+        self._call(app_id, key, task_id, "abort_task", "AbortTask", api.AbortTaskRequest(task_id=task_id))
 
     def outputs(self, app_id: str, key: str, task_id: str) -> None:
         """Store the final results."""
-        self._do(app_id, key, "outputs", OpCollect(str(layout.requestor_task_outputs(task_id)), ()))
+        self._do(app_id, key, task_id, "outputs", OpCollect(str(layout.requestor_task_outputs(task_id)), ()))
 
     def tidy(self, app_id: str, key: str, task_id: str) -> None:
         """Delete what is neither final result nor the app's own."""
@@ -116,15 +128,16 @@ class AppDialogue:
             str(layout.requestor_subtask_inputs(task_id)),
             str(layout.requestor_subtask_outputs(task_id)),
         )
-        self._do(app_id, key, "tidy", OpDiscard(folders))
+        self._do(app_id, key, task_id, "tidy", OpDiscard(folders))
 
-    def _call(self, app_id: str, key: str, what: str, method: str, request: Message) -> None:
-        self._do(app_id, key, what, OpCall(method, request.SerializeToString(), self._call_limit))
+    def _call(self, app_id: str, key: str, task_id: str, what: str, method: str, request: Message) -> None:
+        self._do(app_id, key, task_id, what, OpCall(method, request.SerializeToString(), self._call_limit))
 
-    def _do(self, app_id: str, key: str, what: str, op: Op) -> None:
+    def _do(self, app_id: str, key: str, task_id: str, what: str, op: Op) -> None:
         self._count += 1
         call_id = f"{key}:{what}:{self._count}"
-        self._asked[call_id] = Question(key, what)
+        self._asked[call_id] = Question(key, what, task_id)
+        self._unanswered[task_id] = self._unanswered.get(task_id, 0) + 1
         self._ports.system.tell(self._app_manager, AppRequest(app_id, RuntimeOp(call_id, op, self._address)))
 
 

@@ -140,7 +140,8 @@ class TaskComputer(Offers, Computing):
     def _cancelled(self, record: Cancel, peer: NodeId) -> None:
         slot = self._slots.get(record.subtask_id)
         if slot is not None and slot.requestor == peer and (slot.is_busy or slot.status == "reported"):
-            self._slot_step(slot, slots.cancelled(slot, record.reason[:500]))
+            after = self._slot_step(slot, slots.cancelled(slot, record.reason[:500]))
+            self._result_over(after)
         self._say(peer, CancelSeen(record.subtask_id))
 
     def _received(self, record: Received, peer: NodeId) -> None:

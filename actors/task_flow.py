@@ -13,7 +13,7 @@ from claynet.actors.core.frames import Frame, FrameError, framed, open_as
 from claynet.actors.core.machine import Step
 from claynet.actors.core.records import Assignment, Header, HeaderGone, Offer, amount_due
 from claynet.actors.market import Pool
-from claynet.actors.messages import Announce, Grant, LeaveApp, Revoke
+from claynet.actors.messages import Announce, Grant, Revoke
 from claynet.actors.ports import FileRef, NodeId, Outcome
 from claynet.actors.requestor_base import RequestorBase
 
@@ -52,7 +52,6 @@ class TaskFlow(RequestorBase):
             self._dialogue.tidy(app, key, task.id)
         elif what in ("abort_task", "tidy"):
             self._keeper.done(key, task, "app")
-            self.tell(self._app_manager, LeaveApp(app, task.id))
 
     def _created(self, task: tasks.TaskState, outcome: Outcome) -> None:
         try:
@@ -250,6 +249,8 @@ class TaskFlow(RequestorBase):
             self._ask_verify(subtask)
         elif what == "cleanup":
             self._dialogue.cleanup(app, key, task.id, subtask.id)
+        elif what == "discard":
+            self._dialogue.discard(app, key, task.id, subtask.id)
 
     def _next_answered(self, subtask: subtasks.SubtaskState, outcome: Outcome) -> None:
         task = self._tasks[subtask.task_id]

@@ -11,6 +11,7 @@ from claynet.actors.core import subtask as subtasks
 from claynet.actors.core import task as tasks
 from claynet.actors.core.machine import CallApp, Effect, Fetch
 from claynet.actors.core.records import HeadersWanted
+from claynet.actors.ledger import Hold
 from claynet.actors.messages import (
     AbortTask,
     BlobsFailed,
@@ -18,6 +19,8 @@ from claynet.actors.messages import (
     CreateTask,
     FetchBlobs,
     FromPeer,
+    Grant,
+    LeaveApp,
     OpDone,
     PeerLost,
     RestartSubtask,
@@ -36,8 +39,11 @@ class TaskManager(TaskFlow, Verification):
     def on_start(self) -> None:
         """Take up where the last life ended."""
         resumed = []
+        holds = []
         for key, state, effects in self.ports.store.load():
-            if isinstance(state, tasks.TaskState):
+            if isinstance(state, Hold):
+                holds.append(key.removeprefix("hold/"))
+            elif isinstance(state, tasks.TaskState):
                 self._tasks[state.id] = state
                 resumed.append((key, effects))
             elif isinstance(state, subtasks.SubtaskState):
@@ -54,6 +60,7 @@ class TaskManager(TaskFlow, Verification):
         for key, effects in resumed:
             self._resume(key, effects)
         self._resume_money()
+        self._release_stale(holds)
         for task in list(self._tasks.values()):
             if task.status in ("waiting", "computing"):
                 self._announce(task.id, first=True)
@@ -65,6 +72,7 @@ class TaskManager(TaskFlow, Verification):
             what = effect.what if isinstance(effect, CallApp) else ""
             if what == "create":
                 self._create_failed(self._tasks[key.partition("/")[2]], "the node stopped before CreateTask was answered")
+                return  # its timer is over with it
             elif what in ("next", "inputs"):
                 self._fail(self._subtasks[key.partition("/")[2]], "restart", "the node stopped before it was assigned", counts=False)
             elif what != "pending":
@@ -75,6 +83,13 @@ class TaskManager(TaskFlow, Verification):
         for subtask in self._subtasks.values():
             if subtask.status == "finished" and subtask.id not in self._payments:
                 self._owe(subtask)
+
+    def _release_stale(self, holds: list[str]) -> None:
+        """A crash beside a subtask's step may have left tokens set aside for one that never was, or is over."""
+        for name in holds:
+            subtask = self._subtasks.get(name)
+            if subtask is None or subtask.status in subtasks.FINAL:
+                self.ports.ledger.release(name)
 
     @handles(CreateTask)
     def on_create(self, message: CreateTask) -> None:
@@ -94,12 +109,12 @@ class TaskManager(TaskFlow, Verification):
     def on_restart(self, message: RestartSubtask) -> None:
         """A user wants a subtask again: its part is discarded in the app, dependents with it."""
         subtask = self._subtasks.get(message.subtask_id)
-        if subtask is None or subtask.status in subtasks.FINAL:
-            return
+        if subtask is None or subtask.status in subtasks.FINAL or subtask.status == "requested":
+            return  # nothing of it was handed out, or it is handed out again already
         task = self._tasks[subtask.task_id]
         if not task.is_final:
-            self._restart(subtask, "restarted by the user")
-            self._dialogue.discard(task.spec.app_id, subtasks.key(subtask.id), task.id, subtask.id)
+            self._restart(subtask, "restarted by the user", discard=True)
+            self._ask_pending(task)  # what the app said before it discards counts no more
 
     @handles(OpDone)
     def on_op_done(self, message: OpDone) -> None:
@@ -112,6 +127,9 @@ class TaskManager(TaskFlow, Verification):
             self._task_answer(self._tasks[name], question.what, message.outcome)
         else:
             self._subtask_answer(self._subtasks[name], question.what, message.outcome)
+        task = self._tasks[question.task_id]
+        if task.is_final and not self._dialogue.waits(task.id):
+            self.tell(self._app_manager, LeaveApp(task.spec.app_id, task.id))
 
     @handles(TimerFired)
     def on_timer(self, message: TimerFired) -> None:

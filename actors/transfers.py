@@ -69,6 +69,8 @@ class Downloads:
             return self._have(chunk.digest)
         if chunk.offset != self._blobs.partial(chunk.digest):
             return []  # a window of before a loss, or another link was faster; the next window starts where we are
+        if chunk.offset + len(chunk.data) > chunk.total:
+            return self._fail(chunk.digest, "wrong_size", f"{file.name} has more than the {file.size} bytes declared")
         try:
             whole = self._blobs.extend(chunk.digest, chunk.offset, chunk.data, chunk.total)
         except CorruptBlobError as error:

@@ -220,10 +220,15 @@ class Verification(RequestorBase):
         self._keeper.done(subtasks.key(subtask.id), subtask, "app")
         for name in discarded(outcome):
             other = self._subtasks.get(name)
-            if other is not None and other.id != subtask.id and other.task_id == subtask.task_id and other.status not in subtasks.FINAL:
-                self._restart(other, "the app discarded it with another subtask")
+            if other is None or other.id == subtask.id or other.task_id != subtask.task_id or other.status in subtasks.FINAL:
+                continue
+            reason = "the app discarded it with another subtask"
+            if other.status == "requested":
+                self._fail(other, "discarded", reason, blames=False, counts=False)
+            else:
+                self._restart(other, reason)
         self._ask_pending(self._tasks[subtask.task_id])
 
-    def _restart(self, subtask: subtasks.SubtaskState, reason: str) -> None:
-        self._subtask_step(subtask, subtasks.restarted(subtask, reason, self._cancel_body(subtask.id, reason)))
+    def _restart(self, subtask: subtasks.SubtaskState, reason: str, *, discard: bool = False) -> None:
+        self._subtask_step(subtask, subtasks.restarted(subtask, reason, self._cancel_body(subtask.id, reason), discard))
         self._settle(self._subtasks[subtask.id])

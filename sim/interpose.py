@@ -7,6 +7,7 @@ answers, nor why.
 
 from __future__ import annotations
 
+import _thread
 import builtins
 import contextlib
 import datetime
@@ -20,8 +21,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple, Protocol
-
-import _thread
 
 
 class Door(NamedTuple):
@@ -185,7 +184,7 @@ def _restore() -> None:
 @contextlib.contextmanager
 def guarded(guard: Guard | None) -> Iterator[None]:
     """Guard the calling thread (None: lift its guard) until the block ends. Nests; other threads are unaffected."""
-    global _users  # noqa: PLW0603 - the patched functions are global, so is their count of users
+    global _users
     before = getattr(_local, "guard", None)
     if guard is None:
         _local.guard = None

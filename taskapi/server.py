@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 GRACE_SECONDS = 2.0
 """How long calls in progress may still take once the service is to end; then they are cancelled."""
 
+_LAST_CALLS = 0.1
+"""Seconds until calls are cancelled that arrived too late to be answered."""
+
 _WORKERS = 16
 _URGENT_WORKERS = 4
 _URGENT = (layout.ABORT_TASK, layout.ABORT_SUBTASK, layout.SHUTDOWN)
@@ -148,8 +151,9 @@ class AppServer:
         self._dispatcher.interrupt("shut down")
         with self._changed:
             self._changed.wait_for(lambda: not self._calls, self._grace)
-        # Only now: gRPC lets calls that arrive once it is stopping hang until all others have ended, a second Shutdown among them.
-        self._server.stop(None).wait()
+        # Only now, and shortly: calls that arrive once gRPC is stopping, such as a second Shutdown, hang until they are cancelled. Not at
+        # once, for connections that end without a call being cut off end quietly on the other side.
+        self._server.stop(_LAST_CALLS).wait()
         self._workers.shutdown(wait=False)
         self._urgent.shutdown(wait=False)
         logger.info("the %s side has ended", self._side)

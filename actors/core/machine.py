@@ -74,7 +74,7 @@ class SetTimer(Effect, frozen=True, tag=True):
 class CallApp(Effect, frozen=True, tag=True):
     """Do this part of the app dialogue.
 
-    One of `create`, `next`, `inputs`, `verify`, `verify_again`, `pending`, `abort_task`, `cleanup`, `outputs`.
+    One of `create`, `next`, `inputs`, `verify`, `verify_again`, `pending`, `abort_task`, `cleanup`, `discard`, `outputs`.
     """
 
     what: str

@@ -91,7 +91,7 @@ def failed(state: SlotState, rule: str, reason: str, message: bytes) -> Step[Slo
 def expired(state: SlotState, message: bytes) -> Step[SlotState]:
     """Its time is over: work is killed, the requestor hears it."""
     after = move(TABLE, key(state.id), state, "expired", rule="timed_out", reason="the subtask's time is over")
-    return after, (("send", Send(state.requestor, message)),), ("work", "fetch")
+    return after, (("send", Send(state.requestor, message)),), ("work", "fetch", "timer")
 
 
 def cancelled(state: SlotState, reason: str) -> Step[SlotState]:

@@ -164,9 +164,10 @@ def cancelled(state: SubtaskState, reason: str, cancel: bytes) -> Step[SubtaskSt
     return _given_up(state, "cancelled", reason, cancel)
 
 
-def restarted(state: SubtaskState, reason: str, cancel: bytes) -> Step[SubtaskState]:
-    """Its part was discarded in the app and is handed out again under a new id."""
-    return _given_up(state, "restarted", reason, cancel)
+def restarted(state: SubtaskState, reason: str, cancel: bytes, discard: bool) -> Step[SubtaskState]:
+    """Its part is handed out again under a new id; `discard`: the app does not know yet."""
+    after, effects, done = _given_up(state, "restarted", reason, cancel)
+    return after, (*effects, ("app", CallApp("discard"))) if discard else effects, done
 
 
 def _given_up(state: SubtaskState, name: str, reason: str, cancel: bytes) -> Step[SubtaskState]:

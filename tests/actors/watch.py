@@ -260,7 +260,7 @@ class Watch:
                     elif kind == "subtask":
                         over = not state.is_open
                     elif kind == "slot":
-                        over = state.status in SLOT_FINAL
+                        over = state.status in SLOT_FINAL or state.status == "unanswered"  # nobody answered for an hour
                     else:
                         over = state.status == "acknowledged"
                     if not over:
@@ -271,7 +271,8 @@ class Watch:
                 if runtime.startswith(f"{node.prefix}/") and state not in ("stopped", "failed"):
                     wrong.append(f"{name}: service {runtime} is still {state}")
             board = world.shell(name, "switchboard")
-            if board._grants:
+            waiting = [slot for slot in place.store.states("slot").values() if slot.status == "unanswered"]
+            if board._grants and not waiting:
                 wrong.append(f"{name}: blobs are still granted: {board._grants}")
             manager = world.shell(name, "manager")
             if manager is not None and (manager._pools or manager._announced):

@@ -1,0 +1,93 @@
+"""The Jobs port of `paced` mode: a job really runs while its virtual duration passes; the virtual clock waits only at its end.
+
+Knows threads and the virtual clock's way to wait. Must not know what the work does. Outcomes are told in virtual order, never in the
+order in which real work ends; only what they hold (and a wall limit passed) comes from outside, and the tape keeps that.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final
+
+from claynet.actors.ports import Entropy, Outcome
+from claynet.sim.durations import Durations
+from claynet.sim.tape import TapeWriter
+from claynet.sim.virtual_jobs import TIMED_OUT, JobObserver, Pending, RealDurations, VirtualJobs, run_safely
+from claynet.sim.virtual_system import VirtualSystem
+from claynet.sim.watchdog import Watchdog
+
+EXPRESS: Final = frozenset({"stop", "shutdown", "abort_task", "abort_subtask"})
+"""Kinds that get a thread of their own: they free what others wait for, so they never wait behind a full pool."""
+
+
+class PacedJobs(VirtualJobs):
+    """A wall limit counts from when a work really starts; past it the work is killed and its outcome is `timed_out`."""
+
+    def __init__(
+        self,
+        system: VirtualSystem,
+        durations: Durations,
+        entropy: Entropy,
+        tape: TapeWriter | None = None,
+        observer: JobObserver | None = None,
+        real_durations: RealDurations | None = None,
+        workers: int | None = None,
+    ) -> None:
+        """`workers` bounds the work that runs at once (default: twice the processors, at least 4)."""
+        super().__init__(system, durations, entropy, observer)
+        self._tape = tape
+        self._real_durations = real_durations
+        self._pool = ThreadPoolExecutor(workers or max(4, 2 * (os.cpu_count() or 1)), thread_name_prefix="paced")
+        self._watchdog = Watchdog()
+        self._running: dict[str, Future[tuple[Outcome, int]]] = {}
+        self._express: set[threading.Thread] = set()
+
+    def close(self) -> None:
+        """Kill what is pending, wait for every thread, finish the tape."""
+        super().close()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        for thread in list(self._express):
+            thread.join()
+        self._watchdog.close()
+        if self._tape is not None:
+            self._tape.close()
+
+    def _begin(self, job: Pending) -> None:
+        if job.kind not in EXPRESS:
+            self._running[job.job_id] = self._pool.submit(self._perform, job)
+            return
+        future: Future[tuple[Outcome, int]] = Future()
+        self._running[job.job_id] = future
+        thread = threading.Thread(target=self._alone, args=(job, future), name=f"paced-{job.kind}")
+        self._express.add(thread)
+        thread.start()
+
+    def _alone(self, job: Pending, future: Future[tuple[Outcome, int]]) -> None:
+        future.set_result(self._perform(job))
+        self._express.discard(threading.current_thread())
+
+    def _perform(self, job: Pending) -> tuple[Outcome, int]:
+        watch = self._watchdog.watch(job.work, job.wall_limit)
+        started = time.monotonic_ns()
+        outcome = run_safely(job.work)
+        took = time.monotonic_ns() - started
+        return (TIMED_OUT if self._watchdog.release(watch) else outcome), took
+
+    def _outcome(self, job: Pending) -> Outcome:
+        outcome, took = self._running.pop(job.job_id).result()
+        if self._real_durations is not None:
+            self._real_durations(job.job_id, job.kind, took)
+        return outcome
+
+    def _abandon(self, job: Pending) -> None:
+        future = self._running.pop(job.job_id)
+        if not future.cancel():
+            job.work.kill()
+
+    def _told(self, job: Pending, outcome: Outcome) -> None:
+        if self._tape is not None:
+            with self._system.fence.lifted():
+                self._tape.record(job.job_id, job.kind, outcome)
