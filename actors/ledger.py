@@ -36,6 +36,8 @@ class EmbeddedLedger:
         self._notes: dict[str, LedgerEntry] = {}
         for key, state, _ in store.load():
             self._restore(key, state)
+        for name in [name for name in self._holds if f"out/{name}" in self._notes]:
+            self.release(name)  # freed by its note: the crash came between the two
 
     def balance(self) -> int:
         """Tokens owned, reserved ones included."""
@@ -99,7 +101,4 @@ class EmbeddedLedger:
             self._notes[key.removeprefix("note/")] = state.entry
             self._balance += state.entry.amount if state.entry.direction == "in" else -state.entry.amount
         elif isinstance(state, Hold):
-            # A hold whose note is there was freed by it: the crash came between the two.
-            name = key.removeprefix("hold/")
-            if f"out/{name}" not in self._notes:
-                self._holds[name] = state.amount
+            self._holds[key.removeprefix("hold/")] = state.amount

@@ -5,6 +5,10 @@ Knows the offering machine and environments' resolve. Must not know assignments 
 
 from __future__ import annotations
 
+import math
+
+from google.protobuf.message import DecodeError
+
 import msgspec
 
 from claynet.actors.core import offering as machine
@@ -31,6 +35,7 @@ class Offers(ProviderBase):
         self._benchmarks: dict[str, str] = {}
         """Per image: `running`, or why it failed."""
         self._benchmark_runs: dict[str, tuple[str, Address]] = {}
+        self._benchmarks_begun = 0
         self._candidates: dict[str, None] = {}
         """Tasks that may be offered for now."""
         self._open_offers: dict[str, str] = {}
@@ -126,12 +131,12 @@ class Offers(ProviderBase):
     def _benchmark(self, runnable: Runnable) -> None:
         """Run the app's benchmark once, before the first offer for it."""
         self._benchmarks[runnable.image] = "running"
-        runtime_id = f"{self._prefix}/benchmark/{len(self._benchmarks)}"
+        self._benchmarks_begun += 1
+        runtime_id = f"{self._prefix}/benchmark/{self._benchmarks_begun}"
         address = Address(runtime_id)
         self._benchmark_runs[runtime_id] = (runnable.image, address)
-        backend = self.ports.environments[self._provider.env].backend(
-            runnable, "provider", runtime_id, f"benchmark/{len(self._benchmarks)}"
-        )
+        folder = f"benchmark/{self._benchmarks_begun}"
+        backend = self.ports.environments[self._provider.env].backend(runnable, "provider", runtime_id, folder)
         self.ports.system.spawn(
             Runtime,
             address,
@@ -164,11 +169,16 @@ class Offers(ProviderBase):
         return "/benchmark/" in runtime_id
 
     def _scored(self, image: str, outcome: Outcome) -> None:
-        if outcome.ok:
-            self._scores[image] = round(api.RunBenchmarkReply.FromString(outcome.reply).score, 3)
+        try:
+            score = api.RunBenchmarkReply.FromString(outcome.reply).score if outcome.ok else math.nan
+        except DecodeError:
+            outcome, score = Outcome("error", code="bad_reply", detail="its reply is no RunBenchmarkReply"), math.nan
+        if math.isfinite(score):
+            self._scores[image] = round(score, 3)
             del self._benchmarks[image]
         else:
-            self._benchmarks[image] = f"the app's benchmark failed here: {outcome.detail or outcome.code or outcome.status}"
+            reason = "its score is no number" if outcome.ok else outcome.detail or outcome.code or outcome.status
+            self._benchmarks[image] = f"the app's benchmark failed here: {reason}"
         self._consider_all()
 
     # ---------------------------------------------------------------- offers

@@ -50,6 +50,8 @@ class TaskManager(TaskFlow, Verification):
                 self._subtasks[state.id] = state
                 if state.is_open:
                     self._open.setdefault(state.task_id, {})[state.id] = None
+                    if state.inputs:
+                        self.tell(self._switchboard, Grant(state.provider, tuple(file.digest for file in state.inputs)))
                 resumed.append((key, effects))
             elif isinstance(state, payments.PaymentState):
                 self._payments[state.id] = state

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
-from claynet.actors.ports import Address, Clock, Outcome, TimerId
+from claynet.actors.ports import Address, Blobs, Clock, Outcome, TimerId
 from claynet.envs.guard import Guard, no_guard
 from claynet.net.thread_jobs import ThreadJobs
 from claynet.net.threads_system import ThreadsSystem
@@ -104,6 +104,12 @@ class RealEngine:
         if drift_ppm:
             raise ValueError("clock_drift needs virtual time")
         return _Shifted(self._clock, offset) if offset else self._clock
+
+    def know_blobs(self, node: str, blobs: Blobs) -> None:
+        """There is no tape in real time."""
+
+    def lose_jobs(self, prefix: str) -> None:
+        """Outcomes for actors that are gone are dropped by the actor system; their work ends with the node's environment."""
 
     def lifted(self) -> AbstractContextManager[object]:
         """Nothing is fenced."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from claynet.actors.ports import ActorSystem, Clock, Jobs
+from claynet.actors.ports import ActorSystem, Blobs, Clock, Jobs
 from claynet.envs.guard import Guard
 from claynet.sim.scheduler import Scheduler
 
@@ -46,6 +46,12 @@ class Engine(Protocol):
 
     def clock_of(self, offset: int, drift_ppm: int) -> Clock:
         """Return a node's clock: `offset` in ns, `drift_ppm` in parts per million."""
+
+    def know_blobs(self, node: str, blobs: Blobs) -> None:
+        """Hear where a node's files are."""
+
+    def lose_jobs(self, prefix: str) -> None:
+        """A node crashed: nobody hears the outcomes of jobs whose addressee's address starts with this."""
 
     def lifted(self) -> AbstractContextManager[object]:
         """Let the calling handler touch the outside: only the director's, never a node's."""

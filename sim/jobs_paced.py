@@ -14,7 +14,7 @@ from typing import Final
 
 from claynet.actors.ports import Entropy, Outcome
 from claynet.sim.durations import Durations
-from claynet.sim.tape import TapeWriter
+from claynet.sim.tape import BlobsOf, TapeWriter
 from claynet.sim.virtual_jobs import TIMED_OUT, JobObserver, Pending, RealDurations, VirtualJobs, run_safely
 from claynet.sim.virtual_system import VirtualSystem
 from claynet.sim.watchdog import Watchdog
@@ -35,11 +35,13 @@ class PacedJobs(VirtualJobs):
         observer: JobObserver | None = None,
         real_durations: RealDurations | None = None,
         workers: int | None = None,
+        blobs_of: BlobsOf | None = None,
     ) -> None:
-        """`workers` bounds the work that runs at once (default: twice the processors, at least 4)."""
+        """`blobs_of` finds where a job's files are, for the tape; `workers` bounds the work that runs at once (default: twice the processors, at least 4)."""
         super().__init__(system, durations, entropy, observer)
         self._tape = tape
         self._real_durations = real_durations
+        self._blobs_of = blobs_of
         self._pool = ThreadPoolExecutor(workers or max(4, 2 * (os.cpu_count() or 1)), thread_name_prefix="paced")
         self._watchdog = Watchdog()
         self._running: dict[str, Future[tuple[Outcome, int]]] = {}
@@ -90,4 +92,5 @@ class PacedJobs(VirtualJobs):
     def _told(self, job: Pending, outcome: Outcome) -> None:
         if self._tape is not None:
             with self._system.fence.lifted():
-                self._tape.record(job.job_id, job.kind, outcome)
+                blobs = self._blobs_of(job.job_id) if self._blobs_of is not None and outcome.files else None
+                self._tape.record(job.job_id, job.kind, outcome, blobs)

@@ -57,7 +57,7 @@ def run_scenario(plan: Plan, options: RunOptions, make_real_engine: MakeEngine |
         if not same:
             first = Report({**first.fields, "ok": False, "expectations": [*first.fields["expectations"], _DIVERGED]})
     if options.out is not None:
-        _write(plan, options, options.out, first)
+        _write(plan, options.out, first)
     return first
 
 
@@ -91,8 +91,8 @@ class _Attempt:
         self._reasons = Reasons(node.name for node in plan.nodes if node.provider)
         self._checks = make_checks(plan, self._metrics, self._reasons)
         self._done = TasksDone(sum(1 for _ in plan.instances()))
-        subscribers: tuple[Subscriber, ...] = (self._recorder, self._metrics, self._reasons, self._done, Triggers(plan.events, self._fire), _Bugs(self._failures))
-        for subscriber in (*subscribers, *self._checks):
+        counting: tuple[Subscriber, ...] = (self._recorder, self._metrics, self._reasons, self._done)
+        for subscriber in (*counting, Triggers(plan.events, self._fire), _Bugs(self._failures), *self._checks):
             self._hub.subscribe(subscriber)
 
     def run(self) -> Report:
@@ -166,7 +166,7 @@ class _Bugs:
         self._failures.append(RuntimeError(f"{fields['address']} at {at / 1e9:.6f} s: {fields['error']}\n{fields.get('trace', '')}"))
 
 
-def _write(plan: Plan, options: RunOptions, out: Path, report: Report) -> None:
+def _write(plan: Plan, out: Path, report: Report) -> None:
     (out / "report.json").write_text(report.to_json() + "\n", encoding="utf-8")
     command = ["claynet", "run", str(plan.file), "--seed", str(plan.seed), "--mode", plan.mode]
     command += ["--env", plan.env_override] if plan.env_override else []

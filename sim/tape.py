@@ -1,7 +1,7 @@
 """The tape: the outcomes of all outside work of one run, so that it can be run again without any.
 
-Knows how outcomes are written and read (a MessagePack stream: a header map, then one array a job), and refuses a tape of another run.
-Must not know what jobs do.
+Knows how outcomes are written and read (a MessagePack stream: a header map, then one array a job, before it one for the bytes of each file
+that is new), and refuses a tape of another run. Must not know what jobs do.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ from typing import Any, BinaryIO, Final, NamedTuple
 
 import msgpack
 
-from claynet.actors.ports import Digest, Entropy, FileRef, Outcome
+from claynet.actors.ports import Blobs, Digest, Entropy, FileRef, Outcome
 from claynet.sim.durations import Durations
 from claynet.sim.virtual_jobs import JobObserver, Pending, VirtualJobs
 from claynet.sim.virtual_system import VirtualSystem
 
 FORMAT: Final = "claynet-tape-1"
+
+BlobsOf = Callable[[str], Blobs]
+"""Finds the blobs of the node whose job has this id."""
 
 
 class TapeError(Exception):
@@ -46,10 +49,15 @@ class TapeWriter:
         """Open the file (replacing one). Raises OSError."""
         self._file: BinaryIO = path.open("wb")
         self._packer = msgpack.Packer(use_bin_type=True)
+        self._written: set[Digest] = set()
         self._write({"format": FORMAT, **header._asdict()})
 
-    def record(self, job_id: str, kind: str, outcome: Outcome) -> None:
-        """Write one outcome. Raises OSError."""
+    def record(self, job_id: str, kind: str, outcome: Outcome, blobs: Blobs | None = None) -> None:
+        """Write one outcome, and the bytes of its files from where the job put them. Raises OSError."""
+        for file in outcome.files:
+            if blobs is not None and file.digest not in self._written:
+                self._written.add(file.digest)
+                self._write([file.digest, blobs.read(file.digest, 0, file.size)])
         files = [[file.name, file.digest, file.size] for file in outcome.files]
         self._write([job_id, kind, outcome.status, outcome.reply, outcome.code, outcome.detail, files])
 
@@ -70,9 +78,10 @@ class TapeWriter:
 class Tape:
     """A tape that was read: outcomes by job id."""
 
-    def __init__(self, header: TapeHeader, outcomes: dict[str, tuple[str, Outcome]]) -> None:
+    def __init__(self, header: TapeHeader, outcomes: dict[str, tuple[str, Outcome]], contents: dict[str, bytes] | None = None) -> None:
         self.header = header
         self._outcomes = outcomes
+        self._contents = contents or {}
 
     @classmethod
     def read(cls, path: Path) -> Tape:
@@ -85,14 +94,15 @@ class Tape:
             if not isinstance(first, dict) or first.get("format") != FORMAT:
                 raise TapeError(f"{path}: not a tape of this format ({FORMAT})")
             header = TapeHeader(str(first["scenario"]), int(first["seed"]), str(first["version"]))
-            outcomes = dict(_records(unpacker))
+            contents: dict[str, bytes] = {}
+            outcomes = dict(_records(unpacker, contents))
         except TapeError:
             raise
         except Exception as error:  # msgpack raises ValueError, UnicodeDecodeError and its own kinds; records may have any shape
             raise TapeError(f"{path}: damaged ({type(error).__name__}: {error})") from error
         if unpacker.tell() != len(data):
             raise TapeError(f"{path}: cut short after {len(outcomes)} outcomes")
-        return cls(header, outcomes)
+        return cls(header, outcomes, contents)
 
     def check(self, expected: TapeHeader) -> None:
         """Raises TapeError, naming what differs, unless this tape is of the run described."""
@@ -109,12 +119,23 @@ class Tape:
             raise DivergenceError(f"the replay diverged: job {job_id!r} is {kind} now and was {found[0]} on the tape")
         return found[1]
 
+    def content(self, file: FileRef) -> bytes:
+        """Return the bytes of an outcome's file. Raises DivergenceError when the tape has none."""
+        data = self._contents.get(file.digest)
+        if data is None:
+            raise DivergenceError(f"the tape has no bytes of {file.name!r} ({file.digest})")
+        return data
+
     def __len__(self) -> int:
         return len(self._outcomes)
 
 
-def _records(unpacker: Any) -> Iterator[tuple[str, tuple[str, Outcome]]]:
-    for job_id, kind, status, reply, code, detail, files in unpacker:
+def _records(unpacker: Any, contents: dict[str, bytes]) -> Iterator[tuple[str, tuple[str, Outcome]]]:
+    for record in unpacker:
+        if len(record) == 2:
+            contents[record[0]] = record[1]
+            continue
+        job_id, kind, status, reply, code, detail, files = record
         refs = tuple(FileRef(name, Digest(digest), size) for name, digest, size in files)
         yield job_id, (kind, Outcome(status=status, reply=reply, code=code, detail=detail, files=refs))
 
@@ -133,22 +154,23 @@ class ReplayJobs(VirtualJobs):
         tape: Tape,
         header: TapeHeader,
         observer: JobObserver | None = None,
+        blobs_of: BlobsOf | None = None,
     ) -> None:
         tape.check(header)
         super().__init__(system, durations, entropy, observer)
         self._tape = tape
+        self._blobs_of = blobs_of
 
     def _begin(self, job: Pending) -> None:
         pass
 
     def _outcome(self, job: Pending) -> Outcome:
         # Looked up at the end only: the recorded run may have ended, or its node crashed, before this job did.
-        return self._tape.outcome(job.job_id, job.kind)
+        outcome = self._tape.outcome(job.job_id, job.kind)
+        if self._blobs_of is not None:
+            for file in outcome.files:
+                self._blobs_of(job.job_id).put(self._tape.content(file))
+        return outcome
 
     def _abandon(self, job: Pending) -> None:
         pass
-
-
-Record = Callable[[str, str, Outcome], None]
-"""Takes (job id, kind, outcome) in virtual order: `TapeWriter.record`."""
-

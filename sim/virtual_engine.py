@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import claynet
-from claynet.actors.ports import Entropy
+from claynet.actors.ports import Blobs, Entropy
 from claynet.envs.guard import Guard
 from claynet.sim.app_fence import app_fence
 from claynet.sim.durations import Durations
@@ -32,11 +32,13 @@ class VirtualEngine:
     TICK_EVERY = 64
     """Instants between ticks."""
 
-    def __init__(self, system: VirtualSystem, jobs: VirtualJobs, entropy: Entropy) -> None:
+    def __init__(self, system: VirtualSystem, jobs: VirtualJobs, entropy: Entropy, blobs: dict[str, Blobs]) -> None:
+        """`blobs` is filled with every node's, by name, as the world makes them."""
         self.system = system
         self.jobs = jobs
         self.clock = VirtualClock(system)
         self._entropy = entropy
+        self._blobs = blobs
         self._count = 0
 
     @property
@@ -60,6 +62,14 @@ class VirtualEngine:
     def clock_of(self, offset: int, drift_ppm: int) -> VirtualClock:
         """Return a node's clock."""
         return VirtualClock(self.system, offset, drift_ppm)
+
+    def know_blobs(self, node: str, blobs: Blobs) -> None:
+        """Remember where a node's files are: a tape keeps what its jobs bring."""
+        self._blobs[node] = blobs
+
+    def lose_jobs(self, prefix: str) -> None:
+        """Kill jobs whose outcomes would go to addresses of this prefix."""
+        self.jobs.lose(prefix)
 
     def lifted(self) -> AbstractContextManager[object]:
         """Lift the fence."""
@@ -102,12 +112,17 @@ def virtual_engine(plan: Plan, options: RunOptions, entropy: Entropy, recorder: 
     header = TapeHeader(plan.digest(), plan.seed, claynet.__version__)
     durations = Durations(plan.durations)
     stream = entropy.stream("jobs")
+    blobs: dict[str, Blobs] = {}
+
+    def blobs_of(job_id: str) -> Blobs:
+        return blobs[job_id.partition("#")[0]]
+
     jobs: VirtualJobs
     if options.replay is not None:
-        jobs = ReplayJobs(system, durations, stream, Tape.read(options.replay), header, recorder)
+        jobs = ReplayJobs(system, durations, stream, Tape.read(options.replay), header, recorder, blobs_of)
     elif plan.mode == "paced":
         tape = TapeWriter(options.out / "tape.msgpack", header) if options.out else None
-        jobs = PacedJobs(system, durations, stream, tape, recorder)
+        jobs = PacedJobs(system, durations, stream, tape, recorder, blobs_of=blobs_of)
     else:
         jobs = DirectJobs(system, durations, stream, recorder)
-    return VirtualEngine(system, jobs, entropy)
+    return VirtualEngine(system, jobs, entropy, blobs)

@@ -110,6 +110,7 @@ class SimWorld:
         if place.node is None:
             return
         self.engine.system.kill(f"{place.node.prefix}/")
+        self.engine.lose_jobs(f"{place.node.prefix}/")
         self.network.cut(name)
         place.environment.close()
         place.node = None
@@ -187,6 +188,7 @@ class SimWorld:
 
     def _place(self, plan: NodePlan) -> _Place:
         blobs = MemoryBlobs()
+        self.engine.know_blobs(plan.name, blobs)
         settings = EnvironmentSettings(self._data_dir / plan.name, blobs, self._table, self.engine.guard(plan.name), plan.start_limit)
         environment = find(plan.env).make(settings)
         if plan.behaviour.wrong_result:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -56,21 +56,6 @@ class Verification:
 
     verdict: Verdict
     reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Computed:
-    """What Compute made."""
-
-    path: str
-    """Relative to the provider's work dir."""
-
-
-@dataclass(frozen=True, slots=True)
-class Discarded:
-    """Which subtasks a DiscardSubtasks gave up, dependents included."""
-
-    subtask_ids: Sequence[str] = field(default=())
 
 
 class RequestorAppHandler(ABC):

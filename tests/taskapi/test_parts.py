@@ -235,4 +235,4 @@ class StoreAgainstModel(RuleBasedStateMachine):
 
 
 TestStoreAgainstModel = StoreAgainstModel.TestCase
-TestStoreAgainstModel.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestStoreAgainstModel.settings = settings(max_examples=30, stateful_step_count=20, deadline=None)
