@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import math
 
-from google.protobuf.message import DecodeError
-
 import msgspec
+from google.protobuf.message import DecodeError
 
 from claynet.actors.core import offering as machine
 from claynet.actors.core.frames import Frame

@@ -75,7 +75,7 @@ class TaskManager(TaskFlow, Verification):
             if what == "create":
                 self._create_failed(self._tasks[key.partition("/")[2]], "the node stopped before CreateTask was answered")
                 return  # its timer is over with it
-            elif what in ("next", "inputs"):
+            if what in ("next", "inputs"):
                 self._fail(self._subtasks[key.partition("/")[2]], "restart", "the node stopped before it was assigned", counts=False)
             elif what != "pending":
                 self._keeper.resume(key, ((slot, effect),))

@@ -10,7 +10,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from claynet.sim.interpose import Door, guarded
 
@@ -77,7 +77,7 @@ class Fence:
         self._guard = _Refusal()
         self._entered: list[contextlib.AbstractContextManager[None]] = []
 
-    def __enter__(self) -> Fence:
+    def __enter__(self) -> Self:
         entered = guarded(self._guard)
         entered.__enter__()
         self._entered.append(entered)
@@ -94,7 +94,7 @@ class Fence:
 class NoFence(Fence):
     """A fence that is always open: for measuring."""
 
-    def __enter__(self) -> NoFence:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import _thread
 import builtins
 import contextlib
-import datetime
+import datetime  # noqa: ICN001 - the module itself is what is patched
 import io
 import os
 import random

@@ -174,4 +174,3 @@ def _write(plan: Plan, out: Path, report: Report) -> None:
     command += ["--replay", str(tape)] if tape.exists() else []
     text = f"# claynet {claynet.__version__}\n{shlex.join(command)}\n"
     (out / "replay.sh").write_text(text, encoding="utf-8")
-

@@ -6,7 +6,7 @@ Knows both worlds' ways to wait: the kernel's callbacks, or a Clock port and an 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 import pykka
 
@@ -36,6 +36,9 @@ class VirtualScheduler:
         return self._kernel.now
 
 
+RELAY: Final = Address("sim-network/relay")
+
+
 class _Due(Message, frozen=True):
     """Told to the relay when a callback's time has come."""
 
@@ -52,7 +55,7 @@ class _Relay(pykka.Actor):
 class ClockScheduler:
     """Over the ports alone: timers arrive at a relay actor, so any ActorSystem and Clock will do (the `real` mode's)."""
 
-    def __init__(self, system: ActorSystem, clock: Clock, address: Address = Address("sim-network/relay")) -> None:
+    def __init__(self, system: ActorSystem, clock: Clock, address: Address = RELAY) -> None:
         self._clock = clock
         self._address = system.spawn(_Relay, address=address)
 

@@ -1,4 +1,4 @@
-"""Pykka's actor, reference and future on virtual time: what its hooks for new actor types ask for, and nothing per actor that can be made on demand.
+"""Pykka's actor, reference and future on virtual time: what its hooks for new actor types ask for, and nothing more per actor.
 
 Knows Pykka and the few calls that its host offers (`Host`). Must not know the event loop.
 

@@ -7,8 +7,9 @@ Must not know what the actors do, nor read a real clock.
 from __future__ import annotations
 
 import logging
+from collections.abc import Hashable
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pykka
 from pykka.messages import _ActorStop
@@ -56,7 +57,7 @@ class VirtualSystem(Kernel):
         """
         if address in self._actors:
             raise ValueError(f"address {address!r} is in use")
-        mixed = virtual_class(actor_class)
+        mixed = virtual_class(cast(Hashable, actor_class))
         actor = mixed.__new__(mixed)
         actor._claynet_host = self
         actor._claynet_address = address

@@ -4,6 +4,7 @@ The names below are what an app needs to be written; serving (`entrypoint`), cal
 (`testkit`) are modules of their own. Must not import anything of a node.
 """
 
+from claynet.proto.layout import DOCKER_CPU, DOCKER_GPU
 from claynet.taskapi.app import App, SampleTask
 from claynet.taskapi.folders import ProviderFolder, TaskFolder, UnsafePath
 from claynet.taskapi.handlers import (
@@ -18,6 +19,8 @@ from claynet.taskapi.handlers import (
 from claynet.taskapi.signals import Interrupted, ShutdownSignal
 
 __all__ = [
+    "DOCKER_CPU",
+    "DOCKER_GPU",
     "App",
     "Interrupted",
     "NewTask",

@@ -14,8 +14,7 @@ from claynet.apps.tutorial.archive import write_archive
 from claynet.apps.tutorial.keeping import Keeping
 from claynet.apps.tutorial.proof import Puzzle, benchmark, solves
 from claynet.apps.tutorial.values import Result, SubtaskParams, TaskParams, digest_of, final_result, subtask_archive
-from claynet.proto import layout
-from claynet.taskapi import NewTask, Params, RequestorAppHandler, ShutdownSignal, Subtask, TaskFolder, Verdict, Verification
+from claynet.taskapi import DOCKER_CPU, NewTask, Params, RequestorAppHandler, ShutdownSignal, Subtask, TaskFolder, Verdict, Verification
 from claynet.taskapi.parts import Status
 
 IMAGE = "claynet/tutorial"
@@ -36,7 +35,7 @@ class TutorialRequestor(RequestorAppHandler):
         wanted = TaskParams.read(params)
         wanted.check_files(task)
         self._keeping.create(task, wanted, max_subtasks)
-        return NewTask(layout.DOCKER_CPU, {"image": IMAGE, "tag": TAG}, _MEMORY_MIB)
+        return NewTask(DOCKER_CPU, {"image": IMAGE, "tag": TAG}, _MEMORY_MIB)
 
     def has_pending_subtasks(self, task: TaskFolder) -> bool:
         """Return whether a part is computable."""

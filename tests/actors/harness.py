@@ -85,7 +85,7 @@ def spec(**changes: Any) -> TaskSpec:
 # ---------------------------------------------------------------- ports that are watched or bent
 
 
-class PowerCut(BaseException):  # noqa: N818 - not an error: the node's power is gone
+class PowerCut(BaseException):
     """Raised out of a store in the middle of a handler: what was committed stays, nothing else happens any more."""
 
     def __init__(self, name: str) -> None:
@@ -248,13 +248,20 @@ def straight(_call: Call) -> Outcome | None:
 
 
 def verdict(name: str, reason: str = "") -> Outcome:
-    return Outcome("ok", api.VerifyReply(result=api.VerifyReply.Result.Value(name), reason=reason).SerializeToString())
+    return Outcome(
+        "ok",
+        api.VerifyReply(
+            result=api.VerifyReply.DESCRIPTOR.fields_by_name["result"].enum_type.values_by_name[name].number, reason=reason
+        ).SerializeToString(),
+    )
 
 
 def subtask_of(call: Call) -> str:
-    return {"Verify": api.VerifyRequest, "NextSubtask": api.NextSubtaskRequest, "Compute": api.ComputeRequest}[call.method].FromString(
-        call.request
-    ).subtask_id
+    return (
+        {"Verify": api.VerifyRequest, "NextSubtask": api.NextSubtaskRequest, "Compute": api.ComputeRequest}[call.method]
+        .FromString(call.request)
+        .subtask_id
+    )
 
 
 DEAD = Outcome("error", code="exited", detail="the service has ended")
@@ -489,7 +496,9 @@ class World:
         return self.task(task_id, name)
 
     def seen(self, kind: str, **fields: object) -> list[Event]:
-        return [event for event in self.events if event.kind == kind and all(event.fields.get(key) == value for key, value in fields.items())]
+        return [
+            event for event in self.events if event.kind == kind and all(event.fields.get(key) == value for key, value in fields.items())
+        ]
 
     def calls(self, method: str) -> list[tuple[Call, Outcome]]:
         return [(call, outcome) for call, outcome in self.log if call.method == method]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
 from typing import Any
+
+from google.protobuf.message import DecodeError
 
 from claynet.actors.core.frames import Frame, is_signed, open_body
 from claynet.actors.core.records import amount_due
@@ -125,7 +128,8 @@ class Watch:
     def _app(self, node: str) -> AppView:
         for call, outcome in self.world.log[self._logged :]:
             if call.side == "requestor" and outcome.ok:
-                self._apps.setdefault(call.node, AppView()).take(call, outcome.reply)
+                with contextlib.suppress(DecodeError):  # a bent app answered garbage
+                    self._apps.setdefault(call.node, AppView()).take(call, outcome.reply)
         self._logged = len(self.world.log)
         return self._apps.setdefault(node, AppView())
 
@@ -243,7 +247,7 @@ class Watch:
     def _is_quiet(self) -> bool:
         for place in self.world.places.values():
             for _, state, outbox in place.store.load():
-                if outbox or state.__class__.__name__ == "TaskState" and not state.is_final:
+                if outbox or (state.__class__.__name__ == "TaskState" and not state.is_final):
                     return False
         return True
 
@@ -282,5 +286,3 @@ class Watch:
                 if subtask.status == "finished" and subtask.id not in payer.store.states("payment"):
                     wrong.append(f"{payer.name}: {subtask.id} is finished and was never paid")
         assert not wrong, "\n".join([*wrong, world.story(120)])
-
-

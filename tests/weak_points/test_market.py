@@ -71,7 +71,7 @@ def test_17_a_pool_ends_with_its_task() -> None:
         world.abort(task_id)
         world.run(30)
         assert not world.shell("r0", "manager")._pools
-        assert len([event for event in world.seen("decline", by="requestor", rule="task_over")]) == 3
+        assert len(world.seen("decline", by="requestor", rule="task_over")) == 3
         world.clean()
 
 
