@@ -73,6 +73,13 @@ class AppManager(Shell):
         for file, problem in self._problems:
             self.ports.sink.emit("descriptor", file=file, problem=problem)
 
+    def on_stop(self) -> None:
+        """Services end with their parent; the environment is closed by whoever stops the node."""
+        for service in self._services.values():
+            for address in (service.address, service.ending):
+                if address is not None:
+                    self.ports.system.stop(address)
+
     @handles(UseApp)
     def on_use(self, message: UseApp) -> None:
         """A task needs this app's service from now on."""

@@ -55,6 +55,8 @@ class RequestorBase(Shell):
         """Per open task: its sealed header, and the gap until the next announcement."""
         self._asking: dict[str, bool] = {}
         """Tasks whose HasPendingSubtasks is under way; True when it must be asked again after that."""
+        self._undiscarded: dict[str, set[str]] = {}
+        """Per task: subtasks whose DiscardSubtasks a lost service did not answer."""
         self._idle: set[str] = set()
         """Tasks of which nothing was pending when last asked."""
         self._results: dict[str, int] = {}

@@ -30,6 +30,11 @@ class Switchboard(Shell):
         """Hear of incoming links and announcements."""
         self.ports.network.listen(self.address)
 
+    def on_stop(self) -> None:
+        """Sessions end with their parent."""
+        for address in self._peers:
+            self.ports.system.stop(address)
+
     @handles(SendTo, FetchBlobs)
     def on_for_peer(self, message: SendTo | FetchBlobs) -> None:
         """Pass to the peer's session."""

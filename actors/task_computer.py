@@ -65,6 +65,11 @@ class TaskComputer(Offers, Computing):
         if self._config.life > 1:
             self.tell(self._switchboard, Announce(self._seal(HeadersWanted(self.ports.signer.node_id))))
 
+    def on_stop(self) -> None:
+        """Services end with their parent; the environment is closed by whoever stops the node."""
+        for address in (*self._runtimes.values(), *(address for _, address in self._benchmark_runs.values())):
+            self.ports.system.stop(address)
+
     # ---------------------------------------------------------------- environment
 
     def _probe(self) -> None:

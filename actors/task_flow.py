@@ -69,15 +69,18 @@ class TaskFlow(RequestorBase):
 
     def _end_task(self, before: tasks.TaskState, step: Step[tasks.TaskState]) -> None:
         task = self._task_step(before, step)
-        for subtask_id in list(self._open.get(task.id, ())):
-            subtask = self._subtasks[subtask_id]
-            reason = f"the task is {task.status.replace('_', ' ')}"
-            self._subtask_step(subtask, subtasks.cancelled(subtask, reason, self._cancel_body(subtask.id, reason)))
-            self._settle(subtask)
+        self._cancel_open(task)
         if self._announced.pop(task.id, None) is not None:
             self.tell(self._switchboard, Announce(self._seal(HeaderGone(task.id, self.ports.signer.node_id))))
         for entry in self._pools.pop(task.id, Pool()).decline_all():
             self._decline(task.id, entry.offer.provider, entry.offer.offer_id, "task_over", f"the task is {task.status}")
+
+    def _cancel_open(self, task: tasks.TaskState) -> None:
+        reason = f"the task is {task.status.replace('_', ' ')}"
+        for subtask_id in list(self._open.get(task.id, ())):
+            subtask = self._subtasks[subtask_id]
+            self._subtask_step(subtask, subtasks.cancelled(subtask, reason, self._cancel_body(subtask.id, reason)))
+            self._settle(subtask)
 
     def _settle(self, subtask: subtasks.SubtaskState) -> None:
         """Nothing more is owed or given for this subtask."""
@@ -215,7 +218,8 @@ class TaskFlow(RequestorBase):
             return
         was_idle = task.id in self._idle
         (self._idle.discard if answer else self._idle.add)(task.id)
-        step = tasks.pending_known(task, answer, len(self._open.get(task.id, ())))
+        open_subtasks = len(self._open.get(task.id, ())) + len(self._undiscarded.get(task.id, ()))
+        step = tasks.pending_known(task, answer, open_subtasks)
         if step[0].is_final:
             self._end_task(task, step)
             return

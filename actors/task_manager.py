@@ -61,6 +61,7 @@ class TaskManager(TaskFlow, Verification):
                 self.tell(self._app_manager, UseApp(task.spec.app_id, task.id))
         for key, effects in resumed:
             self._resume(key, effects)
+        self._catch_up()
         self._resume_money()
         self._release_stale(holds)
         for task in list(self._tasks.values()):
@@ -79,6 +80,18 @@ class TaskManager(TaskFlow, Verification):
                 self._fail(self._subtasks[key.partition("/")[2]], "restart", "the node stopped before it was assigned", counts=False)
             elif what != "pending":
                 self._keeper.resume(key, ((slot, effect),))
+
+    def _catch_up(self) -> None:
+        """A crash between a task's step and the subtask's step that belongs to it left one behind the other."""
+        for subtask in list(self._subtasks.values()):
+            task = self._tasks[subtask.task_id]
+            if task.status == "waiting" and subtask.assignment:
+                task = self._task_step(task, tasks.assigned(task))
+            if not task.is_final and not task.verdicts and subtask.status == "finished":
+                self._task_step(task, tasks.succeeded(task))
+        for task in self._tasks.values():
+            if task.is_final:
+                self._cancel_open(task)
 
     def _resume_money(self) -> None:
         """A crash between accepting a result and noting its payment must not lose the payment."""
@@ -147,6 +160,9 @@ class TaskManager(TaskFlow, Verification):
             self._ask_pending(self._tasks[name])
         elif kind == "pool":
             self._gathered(name)
+        elif kind == "discard":
+            subtask = self._subtasks[name]
+            self._subtask_call(subtask, "discard" if subtask.status == "restarted" else "cleanup")
         elif kind == "fetch":
             self._fetch_again(self._subtasks[name])
         elif self._keeper.timer_fired(message):

@@ -29,6 +29,7 @@ from claynet.actors.core.records import (
 )
 from claynet.actors.ports import NodeId, Outcome
 from claynet.actors.requestor_base import RequestorBase
+from claynet.actors.runtime import DEAD
 
 
 class Verification(RequestorBase):
@@ -216,7 +217,16 @@ class Verification(RequestorBase):
             self._task_step(task, step)
 
     def _discarded(self, subtask: subtasks.SubtaskState, outcome: Outcome) -> None:
-        """DiscardSubtasks answered: dependents that went with it are handed out again too."""
+        """DiscardSubtasks answered: dependents that went with it are handed out again too.
+
+        When its service was lost instead, it is asked again, and the task is not finished before.
+        """
+        left = self._undiscarded.setdefault(subtask.task_id, set())
+        if (outcome.code in DEAD or outcome.status in ("timed_out", "cancelled")) and not self._tasks[subtask.task_id].is_final:
+            left.add(subtask.id)
+            self._keeper.call_after(self._config.retry_first, f"discard/{subtask.id}", "again")
+            return
+        left.discard(subtask.id)
         self._keeper.done(subtasks.key(subtask.id), subtask, "app")
         for name in discarded(outcome):
             other = self._subtasks.get(name)

@@ -5,6 +5,7 @@ Knows plans, options and reports. Must not know worlds, actors or environments: 
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,9 @@ def _run(plan: Plan, options: RunOptions, output: Output) -> dict[str, Any] | in
     from claynet.sim.preflight import PreflightError
     from claynet.sim.runner import run_scenario
     from claynet.sim.tape import DivergenceError, TapeError
+    from claynet.sim.world import module_path
 
+    sys.path[:0] = [folder for folder in module_path(plan) if folder not in sys.path]  # for apps that run in this process
     try:
         with progress_display(plan.name) as show:
             return run_scenario(plan, replace(options, on_progress=show), real_engine).fields

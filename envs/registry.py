@@ -37,6 +37,8 @@ class EnvironmentSettings:
     guard: Guard = no_guard
     start_limit: int = 15 * SECOND
     """Nanoseconds until a started service must serve."""
+    module_path: tuple[str, ...] = ()
+    """Folders in which the operator's own apps are found, besides what Python has installed."""
     model: ModelConfig = field(default_factory=ModelConfig)
     options: Mapping[str, object] = field(default_factory=dict)
     """Whatever a third-party environment asks its operator for."""
@@ -92,7 +94,9 @@ def _inproc(settings: EnvironmentSettings) -> Environment:
 def _process(settings: EnvironmentSettings) -> Environment:
     from claynet.envs.process import ProcessEnvironment
 
-    return ProcessEnvironment(settings.data_dir, settings.blobs, settings.table, start_limit=settings.start_limit)
+    return ProcessEnvironment(
+        settings.data_dir, settings.blobs, settings.table, start_limit=settings.start_limit, module_path=settings.module_path
+    )
 
 
 _BUILT_IN: Mapping[str, EnvironmentKind] = {

@@ -13,7 +13,7 @@ from claynet.actors.ports import Environment, Outcome, Refusal
 from claynet.envs.registry import EnvironmentSettings, find
 from claynet.sim.memory import MemoryBlobs
 from claynet.sim.plan import AppPlan, NodePlan, Plan
-from claynet.sim.world import app_table
+from claynet.sim.world import app_table, module_path
 
 
 class PreflightError(Exception):
@@ -40,7 +40,9 @@ def preflight(plan: Plan) -> None:
         by_env[nodes[name].env][1][key] = app
     with tempfile.TemporaryDirectory(prefix="claynet-preflight-") as folder:
         for env, (node, apps) in by_env.items():
-            settings = EnvironmentSettings(Path(folder) / env, MemoryBlobs(), table, start_limit=node.start_limit)
+            settings = EnvironmentSettings(
+                Path(folder) / env, MemoryBlobs(), table, start_limit=node.start_limit, module_path=module_path(plan)
+            )
             environment = find(env).make(settings)
             try:
                 _probe(plan, environment, node)

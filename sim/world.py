@@ -6,6 +6,7 @@ makes time pass.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -189,7 +190,14 @@ class SimWorld:
     def _place(self, plan: NodePlan) -> _Place:
         blobs = MemoryBlobs()
         self.engine.know_blobs(plan.name, blobs)
-        settings = EnvironmentSettings(self._data_dir / plan.name, blobs, self._table, self.engine.guard(plan.name), plan.start_limit)
+        settings = EnvironmentSettings(
+            data_dir=self._data_dir / plan.name,
+            blobs=blobs,
+            table=self._table,
+            guard=self.engine.guard(plan.name),
+            start_limit=plan.start_limit,
+            module_path=module_path(self.plan),
+        )
         environment = find(plan.env).make(settings)
         if plan.behaviour.wrong_result:
             entropy = self._entropy.stream(f"behaviour/{plan.name}")
@@ -201,3 +209,9 @@ def app_table(plan: Plan) -> AppTable:
     """Return the table of what process, inproc and model run: entry points, and the scenario's own `module`s."""
     explicit: Mapping[str, str] = {split_tag(app.image)[0]: app.module for app in plan.apps.values() if app.module and app.image}
     return AppTable.installed(explicit)
+
+
+def module_path(plan: Plan) -> tuple[str, ...]:
+    """Return where the scenario's own apps (`module:`) are found: its folder, then the operator's PYTHONPATH."""
+    own = (str(plan.file.resolve().parent),) if any(app.module for app in plan.apps.values()) else ()
+    return (*own, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)))

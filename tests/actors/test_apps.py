@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -197,7 +198,8 @@ def test_a_service_is_stopped_after_an_abort_whatever_was_still_asked(seconds: f
 
 
 def declines(world: World, rule: str, provider: str = "p0") -> int:
-    return len(world.seen("decline", rule=rule, provider=world.id(provider), by="provider"))
+    said = world.seen("decline", rule=rule, provider=world.id(provider), by="provider")
+    return len([event for event in said if event.node == provider])
 
 
 def test_a_benchmark_that_fails_disables_that_app_with_its_reason_and_no_other() -> None:
@@ -272,8 +274,6 @@ def test_a_provider_says_why_it_does_not_take_a_task(provider: dict, task: dict,
         config = provider.pop("config", {})
         place = world.provider(start=False, **provider)
         if config:
-            from dataclasses import replace
-
             assert place.config.provider is not None
             place.config = replace(place.config, provider=replace(place.config.provider, **config))
         world.start("p0")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from claynet.actors.core.records import amount_due
@@ -20,6 +22,10 @@ def fair(**durations: int) -> tuple[World, Watch]:
         world.provider(f"p{number}")
     world.requestor()
     return world, watch
+
+
+def is_down(world: World, name: str) -> bool:
+    return not world.up(name)
 
 
 def until_status(world: World, task_id: str, status: str) -> str:
@@ -217,7 +223,8 @@ def test_restarting_a_subtask_survives_a_crash_before_the_app_has_heard_of_it() 
 
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
 @pytest.mark.parametrize("who", ["r0", "p0"])
-def test_the_power_goes_at_every_single_commit(who: str, before: bool) -> None:
+@pytest.mark.parametrize("down", [0, 30])
+def test_the_power_goes_at_every_single_commit(who: str, before: bool, down: int) -> None:
     """One run for each commit of a whole task's life: cut there, come back, and everything ends well all the same."""
     commit = 0
     while True:
@@ -232,11 +239,12 @@ def test_the_power_goes_at_every_single_commit(who: str, before: bool) -> None:
             world.start("r0")
             store.cut_in, store.cut_before = commit, before
             task_id = world.create(subtasks=1, task_timeout=200 * SECOND)
-            world.run(30)
+            world.run(30, partial(is_down, world, who))
             if world.up(who):
                 assert store.cut_in is not None, "the last commit was cut before this"
                 break
             watch.check()
+            world.run(down)
             world.start(who)
             world.run(30)
             watch.settle()

@@ -1,0 +1,81 @@
+"""Apps that break a rule, for runs: each object is an App whose descriptor the tests write."""
+
+import os
+import sys
+import time
+
+from claynet.taskapi import DOCKER_CPU, App, NewTask, ProviderAppHandler, RequestorAppHandler, Subtask, Verdict, Verification
+
+
+class Requestor(RequestorAppHandler):
+    """Always has one more part, so every try is followed by another."""
+
+    def create_task(self, task, max_subtasks, params):
+        return NewTask(DOCKER_CPU, {"image": "tests/bad", "tag": "1"}, 1.0)
+
+    def has_pending_subtasks(self, task):
+        return True
+
+    def next_subtask(self, task, subtask_id, opaque_node_id):
+        return Subtask({}, ())
+
+    def verify(self, task, subtask_id, stop):
+        return Verification(Verdict.SUCCESS, "")
+
+    def discard_subtasks(self, task, subtask_ids):
+        return list(subtask_ids)
+
+    def abort_task(self, task):
+        pass
+
+    def abort_subtask(self, task, subtask_id):
+        pass
+
+    def run_benchmark(self, work_dir, stop):
+        return 1.0
+
+
+class Climber(ProviderAppHandler):
+    """Names a result outside its work dir, each time another way."""
+
+    def __init__(self, way):
+        self._way = way
+
+    def compute(self, task, subtask_id, params, stop):
+        return self._way(task, subtask_id)
+
+    def run_benchmark(self, work_dir, stop):
+        return 1.0
+
+
+def dots(task, subtask_id):
+    return "../../result"
+
+
+def absolute(task, subtask_id):
+    return "/etc/hostname"
+
+
+def link(task, subtask_id):
+    (task.path / "link").symlink_to("/etc/hostname")
+    return "link"
+
+
+def hang():
+    """A requestor that never begins to serve."""
+    time.sleep(3600)
+    return Requestor()
+
+
+def leave():
+    """A requestor that exits at once."""
+    sys.stderr.write("no licence found\n")
+    sys.stderr.flush()
+    os._exit(3)
+
+
+DOTS = App("tests/bad", Requestor, lambda: Climber(dots))
+ABSOLUTE = App("tests/bad", Requestor, lambda: Climber(absolute))
+LINK = App("tests/bad", Requestor, lambda: Climber(link))
+HANGS = App("tests/bad", hang, lambda: Climber(dots))
+LEAVES = App("tests/bad", leave, lambda: Climber(dots))

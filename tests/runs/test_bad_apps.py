@@ -1,0 +1,67 @@
+"""Apps that break a rule: found before the run where they can be, else a failed subtask with its reason."""
+
+import json
+
+import pytest
+
+from tests.runs.command import ROOT, claynet, trace
+
+FILE = """
+schema: 1
+name: bad
+seed: 1
+mode: {mode}
+until: tasks_done
+at_most: 5m
+apps:
+  bad: {{descriptor: descriptor.json, module: "tests.runs.bad_apps:{name}"}}
+nodes:
+  - {{group: requestors, count: 1, role: requestor, env: {env}, start_limit: 3s}}
+  - {{group: providers, count: 3, role: provider, env: {env}, price: 0.5tok}}
+tasks:
+  - {{name: job, by: requestors, app: bad, subtasks: 1, max_price: 1tok, task_timeout: 2m, subtask_timeout: 20s}}
+expect:
+  - {{tasks: {{name: job, state: failed}}, count: all}}
+"""
+DESCRIPTOR = {
+    "name": "tests/bad",
+    "requestor_env": "docker_cpu",
+    "requestor_prereq": {"image": "tests/bad", "tag": "1"},
+    "max_benchmark_score": 10.0,
+}
+
+
+def scenario(folder, name, mode, env):
+    (folder / "descriptor.json").write_text(json.dumps(DESCRIPTOR))
+    file = folder / "bad.yaml"
+    file.write_text(FILE.format(name=name, mode=mode, env=env))
+    return file
+
+
+@pytest.mark.parametrize("name", ["DOTS", "ABSOLUTE", "LINK"])
+def test_a_result_path_outside_the_work_dir_is_a_failed_subtask_with_that_reason(name, tmp_path):
+    file = scenario(tmp_path, name, "virtual", "inproc")
+    code, report = claynet("run", file, "--out", tmp_path / "out", PYTHONPATH=str(ROOT))
+    assert (code, report["subtasks"]["failed"]) == (0, 3), report
+    reasons = [event["reason"] for event in trace(tmp_path / "out") if event["kind"] == "subtask" and event["state"] == "failed"]
+    assert len(reasons) == 3
+    for reason in reasons:
+        assert "unsafe" in reason.lower() or "outside" in reason or "link" in reason, reason
+
+
+@pytest.mark.parametrize(("name", "words"), [("LEAVES", "code 3"), ("HANGS", "SERVING")])
+def test_an_app_that_does_not_serve_is_found_before_the_run(name, words, tmp_path):
+    file = scenario(tmp_path, name, "paced", "process")
+    code, answer = claynet("run", file, "--out", tmp_path / "out", PYTHONPATH=str(ROOT))
+    assert code == 2, answer
+    assert answer["error"]["kind"] == "preflight"
+    assert "tests/bad" in answer["error"]["message"]
+    assert words in answer["error"]["message"], answer
+    assert not (tmp_path / "out" / "trace.jsonl").exists()
+
+
+def test_an_app_that_is_not_installed_is_found_before_the_run(tmp_path):
+    file = scenario(tmp_path, "NOBODY", "virtual", "inproc")
+    code, answer = claynet("run", file, PYTHONPATH=str(ROOT))
+    assert code == 2, answer
+    assert "NOBODY" in answer["error"]["message"]

@@ -1,0 +1,55 @@
+"""A tape replays a paced run without any outside work: the same trace; a tape of anything else is refused."""
+
+import pytest
+
+from tests.runs.command import SCENARIOS, children, claynet
+
+FIRST_LIGHT = SCENARIOS / "first-light.yaml"
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    out = tmp_path_factory.mktemp("recorded")
+    code, report = claynet("run", FIRST_LIGHT, "--out", out)
+    assert code == 0, report
+    return out, report
+
+
+def test_a_replay_gives_the_same_trace_hash(recorded, tmp_path):
+    out, report = recorded
+    for number in range(2):
+        (tmp_path / str(number)).mkdir()
+        # No app is found on this path, and none is needed.
+        code, again = claynet("run", FIRST_LIGHT, "--replay", out / "tape.msgpack", "--out", tmp_path / str(number))
+        assert (code, again["replayed"], again["trace_hash"]) == (0, True, report["trace_hash"])
+        assert (tmp_path / str(number) / "trace.jsonl").read_bytes() == (out / "trace.jsonl").read_bytes()
+
+
+def test_a_tape_of_another_seed_is_refused(recorded):
+    code, answer = claynet("run", FIRST_LIGHT, "--replay", recorded[0] / "tape.msgpack", "--seed", "8")
+    assert code == 2
+    assert "another run" in answer["error"]["message"]
+
+
+def test_a_tape_of_another_file_is_refused(recorded):
+    code, answer = claynet("run", SCENARIOS / "two-requestors.yaml", "--mode", "paced", "--replay", recorded[0] / "tape.msgpack")
+    assert code == 2
+    assert "another run" in answer["error"]["message"]
+
+
+def test_a_broken_tape_is_refused(tmp_path):
+    tape = tmp_path / "tape"
+    tape.write_bytes(b"not a tape")
+    code, answer = claynet("run", FIRST_LIGHT, "--replay", tape)
+    assert code == 2
+    assert str(tape) in answer["error"]["message"]
+
+
+def test_the_command_that_replays_is_left_beside_the_tape(recorded):
+    text = (recorded[0] / "replay.sh").read_text()
+    assert f"--replay {recorded[0] / 'tape.msgpack'}" in text
+
+
+def test_no_process_is_left(recorded):
+    assert recorded[1]["leftovers"]["processes"] == 0
+    assert not children()
