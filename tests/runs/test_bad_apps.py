@@ -49,7 +49,7 @@ def test_a_result_path_outside_the_work_dir_is_a_failed_subtask_with_that_reason
         assert "unsafe" in reason.lower() or "outside" in reason or "link" in reason, reason
 
 
-@pytest.mark.parametrize(("name", "words"), [("LEAVES", "code 3"), ("HANGS", "SERVING")])
+@pytest.mark.parametrize(("name", "words"), [("LEAVES", "code 3"), ("HANGS", "in time")])
 def test_an_app_that_does_not_serve_is_found_before_the_run(name, words, tmp_path):
     file = scenario(tmp_path, name, "paced", "process")
     code, answer = claynet("run", file, "--out", tmp_path / "out", PYTHONPATH=str(ROOT))
