@@ -5,6 +5,7 @@ Knows the slot machine, runtimes and the ledger. Must not know headers or how of
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePosixPath
 
 from google.protobuf.message import DecodeError
@@ -23,6 +24,7 @@ from claynet.actors.core.records import (
     Taken,
     VerdictSeen,
     amount_due,
+    is_sound,
 )
 from claynet.actors.messages import Grant, OpCall, OpCollect, OpDone, OpPlace, Revoke, RuntimeOp, StopService
 from claynet.actors.ports import SECOND, Address, FileRef, NodeId, Outcome, Placement, Runnable
@@ -31,6 +33,8 @@ from claynet.actors.runtime import Runtime
 from claynet.proto import golem_task_api_pb2 as api
 from claynet.proto import layout
 
+_PLAIN_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+"""It comes from a peer and names a folder, a service and jobs here."""
 VERDICT_WAIT = 3600 * SECOND
 """How long a reported result waits for its verdict, and a verdict for its payment."""
 
@@ -75,6 +79,8 @@ class Computing(ProviderBase):
         return True
 
     def _assignment_problem(self, assignment: Assignment, offered: bytes | None) -> tuple[str, str] | None:
+        if not _PLAIN_ID.fullmatch(assignment.subtask_id):
+            return "bad_id", "a subtask id is 1 to 64 letters, digits, - and _"
         if offered is None or assignment.offer != offered:
             return "unknown_offer", "it answers no open offer of this node"
         header = self._offerings[assignment.task_id].header
@@ -87,6 +93,8 @@ class Computing(ProviderBase):
         if len(self._busy) >= self._provider.slots:
             return "busy", "every slot is taken"
         for file in assignment.inputs:
+            if not is_sound(file):
+                return "bad_digest", f"the input {file.name[:100]!r} has no proper digest or size"
             if file.name and (PurePosixPath(file.name).is_absolute() or ".." in PurePosixPath(file.name).parts):
                 return "unsafe_path", f"the input {file.name[:100]!r} leaves its folder"
         return None

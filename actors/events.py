@@ -16,6 +16,7 @@ Ids are strings, amounts integers of 10^-9 token, reasons one line for people. `
 | `runtime` | `id`, `app` (image), `side`, `before`, `state`, `reason` |
 | `environment` | `name`, `state`, `reason` |
 | `misuse` | `peer`, `rule`, `detail`: a peer broke a rule; its session ended |
+| `ignored` | `peer`: a frame of a tag that this version does not know, perhaps a newer node's |
 | `actor_failed` | `address`, `error`, `trace` (the traceback, for logs only): a shell raised; a bug of ours |
 | `descriptor` | `file`, `problem`: a descriptor was skipped |
 | `tampered` | `id` (subtask id): a wrapper of a dishonest node changed this result (ground truth for checks) |

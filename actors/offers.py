@@ -21,6 +21,10 @@ from claynet.proto import golem_task_api_pb2 as api
 
 BENCHMARK_LIMIT = 120 * SECOND
 COOL_MOST = 60 * SECOND
+MOST_TASKS = 256
+"""Announced tasks of one requestor that are remembered; further ones are passed over until some of them end."""
+MOST_HEADER = 32 * 1024
+"""Bytes of a sealed header."""
 
 
 class Offers(ProviderBase):
@@ -39,6 +43,8 @@ class Offers(ProviderBase):
         """Tasks that may be offered for now."""
         self._open_offers: dict[str, str] = {}
         """Offer id -> task id."""
+        self._announcers: dict[NodeId, int] = {}
+        """Per requestor: how many of its tasks are remembered."""
         self._declined: dict[str, int] = {}
         """Per task: when we last said why we do not take it."""
 
@@ -54,6 +60,10 @@ class Offers(ProviderBase):
             elif known.status == "unfit":
                 self._consider(self._step(known, "reconsidered"))
             return
+        if len(frame.body) > MOST_HEADER or self._announcers.get(header.requestor, 0) >= MOST_TASKS:
+            self.ports.sink.emit("misuse", peer=header.requestor, rule="too_much", detail="a huge header, or too many tasks announced")
+            return
+        self._announcers[header.requestor] = self._announcers.get(header.requestor, 0) + 1
         state = machine.OfferingState(status=machine.INITIAL, header=header, body=frame.body)
         self._offerings[header.task_id] = state
         self._keeper.call_after(header.deadline - self.ports.clock.utc(), f"offering/{header.task_id}", "deadline")
@@ -72,6 +82,11 @@ class Offers(ProviderBase):
         if state is None:
             return
         machine.step(state, "ended")
+        left = self._announcers[state.requestor] - 1
+        if left:
+            self._announcers[state.requestor] = left
+        else:
+            del self._announcers[state.requestor]
         self._candidates.pop(task_id, None)
         self._declined.pop(task_id, None)
         if self._open_offers.pop(state.offer_id, None) is not None:

@@ -7,7 +7,7 @@ Every implementation of a port passes that port's contract suite in `tests/contr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NewType, Protocol, TypeVar
@@ -448,6 +448,29 @@ class EventSink(Protocol):
 
     def emit(self, kind: str, **fields: object) -> None:
         """Record; fields are JSON values. Never raises into the actor, never blocks for long."""
+
+
+Capability = Literal["crash", "partition", "change_links"]
+
+
+class World(Protocol):
+    """Where nodes live, and what can be done to them. A fault that is not among its capabilities is refused before a run."""
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What this world can do to nodes."""
+
+    def ports_for(self, name: str) -> Ports:
+        """Make the ports of a node's next life."""
+
+    def crash(self, name: str) -> None:
+        """End a node's life without a word; what its store committed stays."""
+
+    def restart(self, name: str) -> None:
+        """Begin the next life of a node that is down."""
+
+    def partition(self, sides: tuple[tuple[str, ...], ...]) -> Callable[[], None]:
+        """Part the sides from each other; call what is returned to heal."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,7 @@ class TaskSession(Shell):
     def _frame(self, body: bytes) -> None:
         frame = open_body(body)
         if frame is None:
-            self.ports.sink.emit("misuse", peer=self._peer, rule="unknown_tag", detail="ignored: perhaps a newer node's")
+            self.ports.sink.emit("ignored", peer=self._peer)
             return
         record = frame.record
         if isinstance(record, Hello):

@@ -26,6 +26,7 @@ from claynet.actors.core.records import (
     Report,
     Taken,
     VerdictSeen,
+    is_sound,
 )
 from claynet.actors.ports import NodeId, Outcome
 from claynet.actors.requestor_base import RequestorBase
@@ -89,6 +90,10 @@ class Verification(RequestorBase):
         if PurePosixPath(name).name != name or name in ("", ".", ".."):
             self._say(subtask.provider, Received(subtask.id))
             self._fail(subtask, "unsafe_path", f"the result's name {name[:100]!r} is not a plain file name")
+            return
+        if not is_sound(report.result):
+            self._say(subtask.provider, Received(subtask.id))
+            self._fail(subtask, "bad_digest", "the result has no proper digest or size")
             return
         limit = self._tasks[subtask.task_id].spec.subtask_timeout
         step = subtasks.reported(subtask, frame.body, report.result, self.ports.clock.utc(), limit)

@@ -37,7 +37,10 @@ class PacedJobs(VirtualJobs):
         workers: int | None = None,
         blobs_of: BlobsOf | None = None,
     ) -> None:
-        """`blobs_of` finds where a job's files are, for the tape; `workers` bounds the work that runs at once (default: twice the processors, at least 4)."""
+        """`blobs_of` finds where a job's files are, for the tape; `workers` bounds the work that runs at once.
+
+        (By default twice the processors, at least 4.)
+        """
         super().__init__(system, durations, entropy, observer)
         self._tape = tape
         self._real_durations = real_durations

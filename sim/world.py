@@ -13,7 +13,7 @@ from pathlib import Path
 from claynet.actors.config import NodeConfig, TaskSpec
 from claynet.actors.ledger import EmbeddedLedger
 from claynet.actors.node import Node, build_node
-from claynet.actors.ports import Blobs, Entropy, Environment, FileRef, NodeId, Ports
+from claynet.actors.ports import Blobs, Capability, Entropy, Environment, FileRef, NodeId, Ports
 from claynet.envs.behaviours import WrongResults
 from claynet.envs.registry import EnvironmentSettings, find
 from claynet.envs.resolve import AppTable, split_tag
@@ -41,7 +41,9 @@ class _Place:
 
 
 class SimWorld:
-    """All nodes of a plan."""
+    """All nodes of a plan: a `ports.World`."""
+
+    capabilities: frozenset[Capability] = frozenset({"crash", "partition", "change_links"})
 
     def __init__(
         self,

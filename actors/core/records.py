@@ -286,6 +286,14 @@ EVIDENCE = frozenset({"offer", "assignment", "report", "acceptance", "rejection"
 """Signed records that may be shown to others; each nests the frame it answers."""
 
 
+_HEX = frozenset("0123456789abcdef")
+
+
+def is_sound(file: FileRef) -> bool:
+    """Tell whether a file named by a peer has a digest that is one, and a size that can be."""
+    return len(file.digest) == 64 and _HEX.issuperset(file.digest) and file.size >= 0
+
+
 def amount_due(price: int, timeout: int) -> int:
     """Tokens owed for one accepted subtask: ceil(price per hour x subtask timeout in ns / an hour in ns)."""
     return -(-price * timeout // 3_600_000_000_000)

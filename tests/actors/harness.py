@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 import pykka
 
@@ -272,7 +272,7 @@ DEAD = Outcome("error", code="exited", detail="the service has ended")
 
 @dataclass
 class Quality:
-    latency: Distribution = Distribution.constant(20 * MILLISECOND)
+    latency: Distribution = field(default_factory=lambda: Distribution.constant(20 * MILLISECOND))
     bandwidth: int | None = None
     loss: float = 0.0
 
@@ -335,7 +335,7 @@ class World:
         self.log: list[tuple[Call, Outcome]] = []
         self.partitions: list[tuple[tuple[str, ...], ...]] = []
 
-    def __enter__(self) -> World:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

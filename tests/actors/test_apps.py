@@ -220,7 +220,9 @@ def test_a_benchmark_that_fails_disables_that_app_with_its_reason_and_no_other()
         world.clean()
 
 
-@pytest.mark.parametrize("answer", [Outcome("ok", b"\xff\xff"), Outcome("ok", api.RunBenchmarkReply(score=float("nan")).SerializeToString()), DEAD])
+@pytest.mark.parametrize(
+    "answer", [Outcome("ok", b"\xff\xff"), Outcome("ok", api.RunBenchmarkReply(score=float("nan")).SerializeToString()), DEAD]
+)
 def test_a_benchmark_that_answers_garbage_is_one_that_failed(answer: Outcome) -> None:
     with World() as world:
         world.provider(bend=nth("RunBenchmark", 1, answer))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -36,12 +37,15 @@ class VirtualDriver:
 
 
 class ThreadDriver:
-    """Waits while threads go on."""
+    """Waits while threads go on: for a box to hear something, or (an actor's death is heard by nobody) for a moment."""
 
     def until(self, predicate: Callable[[], Any]) -> Any:
+        deadline = time.monotonic() + PATIENCE
         with CHANGED:
-            assert CHANGED.wait_for(predicate, PATIENCE), "it does not hold after all that time"
-            return predicate()
+            while not (value := predicate()):
+                assert time.monotonic() < deadline, "it does not hold after all that time"
+                CHANGED.wait(0.005)
+            return value
 
 
 class Box:
