@@ -159,6 +159,10 @@ class TaskComputer(Offers, Computing):
         """What a peer has not answered goes out again later; our offers there are void."""
         self._keeper.on_peer_lost(message.peer)
         self._offers_lost(message.peer)
+        for name in self._busy:
+            slot = self._slots[name]
+            if slot.requestor == message.peer and slot.status == "fetching":
+                self._keeper.call_after(self._config.retry_first, f"fetch/{name}", "again")
 
     @handles(OpDone)
     def on_op_done(self, message: OpDone) -> None:
@@ -193,13 +197,9 @@ class TaskComputer(Offers, Computing):
 
     @handles(BlobsFailed)
     def on_fetch_failed(self, message: BlobsFailed) -> None:
-        """The inputs could not be had; a lost link is tried again within the subtask's time."""
+        """The inputs could not be had; what a lost link took with it is asked for again when its loss is told (`on_peer_lost`)."""
         slot = self._slots[message.fetch_id.partition("/")[2]]
-        if slot.status != "fetching":
-            return
-        if message.again:
-            self._keeper.call_after(self._config.retry_first, f"fetch/{slot.id}", "again")
-        else:
+        if slot.status == "fetching" and not message.again:
             self._slot_failed(slot, message.rule, f"the inputs could not be fetched: {message.detail}")
 
     @handles(TimerFired)

@@ -181,19 +181,20 @@ class TaskManager(TaskFlow, Verification):
 
     @handles(BlobsFailed)
     def on_fetch_failed(self, message: BlobsFailed) -> None:
-        """A result could not be had; a lost link is tried again until the fetch's time is over."""
+        """A result could not be had; what a lost link took with it is asked for again when its loss is told (`on_peer_lost`)."""
         subtask = self._subtasks[message.fetch_id.partition("/")[2]]
-        if subtask.status != "fetching":
-            return
-        if message.again:
-            self._keeper.call_after(self._config.retry_first, f"fetch/{subtask.id}", "again")
-        else:
+        if subtask.status == "fetching" and not message.again:
             self._fail(subtask, message.rule, f"the result could not be fetched: {message.detail}")
 
     @handles(PeerLost)
     def on_peer_lost(self, message: PeerLost) -> None:
-        """What a peer has not answered goes out again later."""
+        """What a peer has not answered goes out again later, and what it has not delivered is asked for again."""
         self._keeper.on_peer_lost(message.peer)
+        for names in self._open.values():
+            for name in names:
+                subtask = self._subtasks[name]
+                if subtask.provider == message.peer and subtask.status == "fetching":
+                    self._keeper.call_after(self._config.retry_first, f"fetch/{name}", "again")
 
     @handles(FromPeer)
     def on_peer(self, message: FromPeer) -> None:

@@ -17,7 +17,7 @@ ROUNDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of output. A bigger ratio is always better; `ours` and `peer` are in `unit`; all but `name` and `ours` are None if only reported."""
+    """One line of output. A bigger ratio is always better; `ours` and `peer` are in `unit`. Only reported: no peer, ratio or goal."""
 
     name: str
     ours: float | None

@@ -7,20 +7,23 @@ order in which real work ends; only what they hold (and a wall limit passed) com
 from __future__ import annotations
 
 import os
-import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Final
 
-from claynet.actors.ports import Entropy, Outcome
+from claynet.actors.ports import SECOND, Entropy, Outcome
 from claynet.sim.durations import Durations
 from claynet.sim.tape import BlobsOf, TapeWriter
 from claynet.sim.virtual_jobs import TIMED_OUT, JobObserver, Pending, RealDurations, VirtualJobs, run_safely
 from claynet.sim.virtual_system import VirtualSystem
 from claynet.sim.watchdog import Watchdog
+from claynet.sim.workers import Workers
 
 EXPRESS: Final = frozenset({"stop", "shutdown", "abort_task", "abort_subtask"})
 """Kinds that get a thread of their own: they free what others wait for, so they never wait behind a full pool."""
+
+HEED: Final = 5 * SECOND
+"""How long killed work may take to return before its thread is given up, ns of real time."""
 
 
 class PacedJobs(VirtualJobs):
@@ -36,6 +39,7 @@ class PacedJobs(VirtualJobs):
         real_durations: RealDurations | None = None,
         workers: int | None = None,
         blobs_of: BlobsOf | None = None,
+        heed: int = HEED,
     ) -> None:
         """`blobs_of` finds where a job's files are, for the tape; `workers` bounds the work that runs at once.
 
@@ -45,44 +49,49 @@ class PacedJobs(VirtualJobs):
         self._tape = tape
         self._real_durations = real_durations
         self._blobs_of = blobs_of
-        self._pool = ThreadPoolExecutor(workers or max(4, 2 * (os.cpu_count() or 1)), thread_name_prefix="paced")
+        self._workers = Workers(workers or max(4, 2 * (os.cpu_count() or 1)), "paced")
         self._watchdog = Watchdog()
         self._running: dict[str, Future[tuple[Outcome, int]]] = {}
-        self._express: set[threading.Thread] = set()
+        self._started: dict[str, int] = {}
+        self._heed = heed
 
     def close(self) -> None:
-        """Kill what is pending, wait for every thread, finish the tape."""
+        """Kill what is pending, wait a little for its threads, finish the tape."""
         super().close()
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        for thread in list(self._express):
-            thread.join()
+        self._workers.close(self._heed)
         self._watchdog.close()
         if self._tape is not None:
             self._tape.close()
 
     def _begin(self, job: Pending) -> None:
-        if job.kind not in EXPRESS:
-            self._running[job.job_id] = self._pool.submit(self._perform, job)
-            return
         future: Future[tuple[Outcome, int]] = Future()
         self._running[job.job_id] = future
-        thread = threading.Thread(target=self._alone, args=(job, future), name=f"paced-{job.kind}")
-        self._express.add(thread)
-        thread.start()
+        self._workers.run(lambda: self._perform(job, future), urgent=job.kind in EXPRESS)
 
-    def _alone(self, job: Pending, future: Future[tuple[Outcome, int]]) -> None:
-        future.set_result(self._perform(job))
-        self._express.discard(threading.current_thread())
-
-    def _perform(self, job: Pending) -> tuple[Outcome, int]:
+    def _perform(self, job: Pending, future: Future[tuple[Outcome, int]]) -> None:
+        """Do the work, on a thread of the pool."""
+        if not future.set_running_or_notify_cancel():
+            return
         watch = self._watchdog.watch(job.work, job.wall_limit)
-        started = time.monotonic_ns()
+        started = self._started[job.job_id] = time.monotonic_ns()
         outcome = run_safely(job.work)
         took = time.monotonic_ns() - started
-        return (TIMED_OUT if self._watchdog.release(watch) else outcome), took
+        future.set_result((TIMED_OUT if self._watchdog.release(watch) else outcome, took))
 
     def _outcome(self, job: Pending) -> Outcome:
-        outcome, took = self._running.pop(job.job_id).result()
+        future = self._running.pop(job.job_id)
+        while True:
+            try:
+                outcome, took = future.result(timeout=min(self._heed, SECOND) / SECOND)
+                break
+            except TimeoutError:  # its turn may not have come (all before it have limits), or it does not heed being killed
+                started = self._started.get(job.job_id)
+                took = 0 if started is None else time.monotonic_ns() - started
+                if took > job.wall_limit + self._heed:
+                    self._workers.give_up_one()
+                    outcome = TIMED_OUT
+                    break
+        self._started.pop(job.job_id, None)
         if self._real_durations is not None:
             self._real_durations(job.job_id, job.kind, took)
         return outcome
@@ -91,6 +100,7 @@ class PacedJobs(VirtualJobs):
         future = self._running.pop(job.job_id)
         if not future.cancel():
             job.work.kill()
+        self._started.pop(job.job_id, None)
 
     def _told(self, job: Pending, outcome: Outcome) -> None:
         if self._tape is not None:

@@ -23,6 +23,9 @@ FORMAT: Final = "claynet-tape-1"
 BlobsOf = Callable[[str], Blobs]
 """Finds the blobs of the node whose job has this id."""
 
+_END: Final = b"\xc0"
+"""A nil, put behind what is read: in place of a record it proves that the last one was whole (the unpacker says nothing of a rest)."""
+
 
 class TapeError(Exception):
     """A tape cannot be used: damaged, or of another run. The text says which."""
@@ -88,7 +91,7 @@ class Tape:
         """Read a whole tape. Raises TapeError when it is damaged or no tape at all, OSError when it cannot be read."""
         data = path.read_bytes()
         unpacker = msgpack.Unpacker(raw=False, strict_map_key=False, max_buffer_size=len(data) + 1)
-        unpacker.feed(data)
+        unpacker.feed(data + _END)
         try:
             first = next(unpacker, None)
             if not isinstance(first, dict) or first.get("format") != FORMAT:
@@ -100,8 +103,8 @@ class Tape:
             raise
         except Exception as error:  # msgpack raises ValueError, UnicodeDecodeError and its own kinds; records may have any shape
             raise TapeError(f"{path}: damaged ({type(error).__name__}: {error})") from error
-        if unpacker.tell() != len(data):
-            raise TapeError(f"{path}: cut short after {len(outcomes)} outcomes")
+        if unpacker.tell() != len(data) + len(_END):
+            raise TapeError(f"{path}: damaged after {len(outcomes)} outcomes")
         return cls(header, outcomes, contents)
 
     def check(self, expected: TapeHeader) -> None:
@@ -132,12 +135,15 @@ class Tape:
 
 def _records(unpacker: Any, contents: dict[str, bytes]) -> Iterator[tuple[str, tuple[str, Outcome]]]:
     for record in unpacker:
+        if record is None:
+            return
         if len(record) == 2:
             contents[record[0]] = record[1]
             continue
         job_id, kind, status, reply, code, detail, files = record
         refs = tuple(FileRef(name, Digest(digest), size) for name, digest, size in files)
         yield job_id, (kind, Outcome(status=status, reply=reply, code=code, detail=detail, files=refs))
+    raise EOFError("cut short")
 
 
 class ReplayJobs(VirtualJobs):

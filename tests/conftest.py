@@ -11,7 +11,7 @@ _PHASES = [phase for phase in Phase if phase is not Phase.explain]  # explaining
 settings.register_profile("quick", derandomize=True, deadline=None, print_blob=True, phases=_PHASES)
 settings.register_profile(
     "deep",
-    max_examples=5_000,
+    max_examples=3_000,
     stateful_step_count=100,
     deadline=None,
     print_blob=True,

@@ -1,6 +1,6 @@
 """A small app: part N of a task asks for the square of N."""
 
-from claynet.taskapi import App, NewTask, ProviderAppHandler, RequestorAppHandler, Subtask, Verdict, Verification
+from claynet.taskapi import DOCKER_CPU, App, NewTask, ProviderAppHandler, RequestorAppHandler, Subtask, Verdict, Verification
 from claynet.taskapi.parts import PartsStore, Status
 
 IMAGE = "example/squares"
@@ -13,7 +13,7 @@ class _Requestor(RequestorAppHandler):
     def create_task(self, task, max_subtasks, _params):
         with self._parts(task) as parts:
             parts.add(range(max_subtasks))
-        return NewTask("docker_cpu", {"image": IMAGE, "tag": "1"})
+        return NewTask(DOCKER_CPU, {"image": IMAGE, "tag": "1"})
 
     def has_pending_subtasks(self, task):
         with self._parts(task) as parts:

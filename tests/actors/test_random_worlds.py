@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from claynet.actors.ports import MILLISECOND, SECOND
 from tests.actors.harness import PRICE, TOKEN, World
 from tests.actors.watch import Watch
+
+pytestmark = pytest.mark.timeout(7200)  # a deep look takes its time
 
 NAMES = ("r0", "r1", "p0", "p1", "p2")
 REQUESTORS, PROVIDERS = NAMES[:2], NAMES[2:]
@@ -178,6 +181,7 @@ class RandomWorld(RuleBasedStateMachine):
 
 
 TestRandomWorld = RandomWorld.TestCase
+TestRandomWorld.settings = settings(settings.default, max_examples=settings.default.max_examples * 3 // 2)
 
 
 def play(schedule: bytes) -> None:
@@ -195,6 +199,7 @@ def play(schedule: bytes) -> None:
         deeds.close()
 
 
+@settings(max_examples=settings.default.max_examples * 3)
 @given(st.binary(max_size=60))
 def test_any_schedule_keeps_the_invariants_and_all_ends(schedule: bytes) -> None:
     play(schedule)

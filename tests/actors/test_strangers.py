@@ -142,7 +142,8 @@ def test_unknown_tags_and_new_fields_are_counted_and_ignored() -> None:
         stranger.raw(framed(msgspec.msgpack.encode(("from_the_future", b"\x90", b""))))
         stranger.raw(framed(msgspec.msgpack.encode(("decline", msgspec.msgpack.encode(["t", "", "rule", "detail", "a new field"]), b""))))
         world.run(1)
-        assert rules(world) == ["unknown_tag"]
+        assert rules(world) == []
+        assert [event["peer"] for event in world.seen("ignored")] == [stranger.id]
         assert world.seen("decline", rule="rule")
         assert not stranger.downs
 
@@ -685,6 +686,20 @@ def test_another_peer_has_no_say_in_a_slot() -> None:
         miser.stranger.say(Want(result.digest, 0, 1000))
         world.run(0.2)
         assert miser.stranger.records(Chunk)
+        no_bug(world)
+
+
+def test_a_flood_of_headers_is_passed_over_and_another_requestor_is_heard_all_the_same() -> None:
+    miser = provided()
+    with miser.world as world:
+        utc = world.clock.utc()
+        for number in range(2000):
+            miser.stranger.announce(Header(f"flood-{number}", miser.stranger.id, "docker_cpu", "{}", 0.0, TOKEN, 30 * SECOND, utc + HOUR))
+        world.run(1)
+        assert "too_much" in rules(world)
+        assert len(world.shell("p0", "computer")._offerings) < 1000
+        world.requestor()
+        assert world.finish(world.create(subtasks=1)).status == "finished"
         no_bug(world)
 
 

@@ -78,7 +78,7 @@ class JobsContract:
         assert self.outcomes(boss) == {"n#1/1": wrong}
 
     def test_work_that_raises_against_its_promise_is_an_error_outcome(self, jobs, driver, boss):
-        jobs.submit("n#1/1", "verify", Doing(lambda: DONE if 1 // 0 else DONE), LONG, BOSS)
+        jobs.submit("n#1/1", "verify", Doing(lambda: Outcome("ok", reply=b"%d" % (1 // 0))), LONG, BOSS)
         driver.until(lambda: boss.heard)
         outcome = self.outcomes(boss)["n#1/1"]
         assert outcome.status == "error"

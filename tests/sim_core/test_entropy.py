@@ -5,10 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from claynet.sim.durations import DEFAULTS, Distribution, Durations
 from claynet.sim.entropy import SeededEntropy
-
-import pytest
 
 
 def draws(entropy):
@@ -69,7 +69,9 @@ def test_samples_are_never_negative():
     assert min(Distribution.normal(10, 1000).sample(entropy) for _ in range(200)) == 0
 
 
-@pytest.mark.parametrize("make", [lambda: Distribution.uniform(5, 4), lambda: Distribution.constant(-1), lambda: Distribution("normal", 1, -1.0)])
+@pytest.mark.parametrize(
+    "make", [lambda: Distribution.uniform(5, 4), lambda: Distribution.constant(-1), lambda: Distribution("normal", 1, -1.0)]
+)
 def test_impossible_distributions_are_refused(make):
     with pytest.raises(ValueError):
         make()

@@ -196,8 +196,7 @@ def test_hooks_run_once_an_instant_and_may_tell(system, box):
     for at in (3, 3, 9):
         system.tell_at(at, ME, at)
     system.run()
-    assert [at for at, _ in seen if at] == [3, 3, 9] or [at for at, _ in seen if at] == [3, 9]
-    assert box.heard.count("from the hook") == 1
+    assert seen == [(0, []), (0, ["from the hook"]), (3, ["from the hook", 3, 3]), (9, ["from the hook", 3, 3, 9])]
 
 
 def test_what_a_callback_raises_ends_the_run_which_can_go_on(system, box):
@@ -239,9 +238,12 @@ def test_a_run_inside_a_run_is_refused(system):
     assert not system.is_alive(ME)
 
 
-def test_an_endless_exchange_is_named(system, monkeypatch):
-    monkeypatch.setattr("claynet.sim.kernel.MAX_ROUNDS", 1000)
-    system.spawn(Echo, Box(), system, lambda system, message: system.tell(ME, message), address=ME)
+def test_an_endless_exchange_is_named(system):
+    class Endless(Probe):
+        def on_receive(self, message):
+            system.tell(ME, message)
+
+    system.spawn(Endless, Box(), address=ME)
     system.tell_at(5, ME, "again")
     with pytest.raises(LivelockError, match=r"5 ns.*'me'"):
         system.run()
