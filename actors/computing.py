@@ -12,6 +12,7 @@ from google.protobuf.message import DecodeError
 
 from claynet.actors.core import slot as slots
 from claynet.actors.core.frames import Frame
+from claynet.actors.core.offering import OfferingState
 from claynet.actors.core.records import (
     Acceptance,
     Assignment,
@@ -49,18 +50,19 @@ class Computing(ProviderBase):
 
     # ---------------------------------------------------------------- taking work
 
-    def _assigned(self, assignment: Assignment, frame: Frame, offered: bytes | None) -> bool:
-        """Take an assignment that answers `offered`, or say why not; True when it is new and taken."""
+    def _assigned(self, assignment: Assignment, frame: Frame, offering: OfferingState | None) -> bool:
+        """Take an assignment that answers our open offer, or say why not; True when it is new and taken."""
         known = self._slots.get(assignment.subtask_id)
-        if known is not None:
+        if known is not None and known.requestor == assignment.requestor:
             if known.status not in slots.FINAL and known.assignment == frame.body:
                 self._say(assignment.requestor, Taken(assignment.subtask_id))  # our first answer was lost
             return False
-        problem = self._assignment_problem(assignment, offered)
+        problem = self._assignment_problem(assignment, offering)
         if problem is not None:
             self._say(assignment.requestor, Refused(assignment.subtask_id, *problem))
             return False
-        header = self._offerings[assignment.task_id].header
+        assert offering is not None  # else it was a problem
+        header = offering.header
         state = slots.SlotState(
             status=slots.INITIAL,
             id=assignment.subtask_id,
@@ -78,12 +80,12 @@ class Computing(ProviderBase):
         self._say(assignment.requestor, Taken(assignment.subtask_id))
         return True
 
-    def _assignment_problem(self, assignment: Assignment, offered: bytes | None) -> tuple[str, str] | None:
-        if not _PLAIN_ID.fullmatch(assignment.subtask_id):
-            return "bad_id", "a subtask id is 1 to 64 letters, digits, - and _"
-        if offered is None or assignment.offer != offered:
+    def _assignment_problem(self, assignment: Assignment, offering: OfferingState | None) -> tuple[str, str] | None:
+        if not _PLAIN_ID.fullmatch(assignment.subtask_id) or assignment.subtask_id in self._slots:
+            return "bad_id", "a subtask id is new, and 1 to 64 letters, digits, - and _"
+        if offering is None or assignment.offer != offering.offer_body:
             return "unknown_offer", "it answers no open offer of this node"
-        header = self._offerings[assignment.task_id].header
+        header = offering.header
         if assignment.price != self._provider.price:
             return "price", f"the offer asked {self._provider.price} per hour"
         if assignment.timeout != header.subtask_timeout or assignment.timeout <= 0:
@@ -207,7 +209,7 @@ class Computing(ProviderBase):
         slot = self._slots.get(record.subtask_id)
         if slot is None or slot.requestor != peer:
             return
-        if slot.status == "reported":
+        if slot.status in ("reported", "unanswered"):
             self._result_over(self._slot_step(slot, slots.rejected(slot, record.rule[:40], record.detail[:500])))
         self._say(peer, VerdictSeen(record.subtask_id))
 

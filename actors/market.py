@@ -20,17 +20,17 @@ class Pool:
     def __len__(self) -> int:
         return len(self._offers)
 
-    def add(self, offer: Offer, body: bytes) -> list[machine.PooledState]:
-        """Pool an offer; an older one of the same provider is replaced and returned."""
+    def add(self, offer: Offer, body: bytes, now: int) -> list[machine.PooledState]:
+        """Pool an offer that came at `now`; an older one of the same provider is replaced and returned."""
         older = [entry for entry in self._offers.values() if entry.offer.provider == offer.provider]
         for entry in older:
             del self._offers[entry.offer.offer_id]
-        self._offers[offer.offer_id] = machine.PooledState(status=machine.INITIAL, offer=offer, body=body)
+        self._offers[offer.offer_id] = machine.PooledState(status=machine.INITIAL, offer=offer, body=body, expires=now + offer.lifetime)
         return [machine.step(entry, "declined") for entry in older if entry.offer.offer_id != offer.offer_id]
 
     def expire(self, now: int) -> list[machine.PooledState]:
         """Take out and return offers past their time."""
-        return self._take([entry for entry in self._offers.values() if entry.offer.expires <= now], "expired")
+        return self._take([entry for entry in self._offers.values() if entry.expires <= now], "expired")
 
     def choose(self, max_price: int, failed: frozenset[NodeId]) -> machine.PooledState | None:
         """Take out the best offer; None when the pool is empty."""

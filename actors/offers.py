@@ -33,16 +33,17 @@ class Offers(ProviderBase):
     def __init__(self, *args: object) -> None:
         super().__init__(*args)  # type: ignore[arg-type]
         self._ready = False
-        self._env_problem = ("environment", "the environment is still being probed")
+        self._env_problem: tuple[str, str] | None = None
+        """Why the environment does not work here; None while that is not known."""
         self._scores: dict[str, float] = {}
         self._benchmarks: dict[str, str] = {}
         """Per image: `running`, or why it failed."""
         self._benchmark_runs: dict[str, tuple[str, Address]] = {}
         self._benchmarks_begun = 0
         self._candidates: dict[str, None] = {}
-        """Tasks that may be offered for now."""
+        """Offerings (by name) that may be offered for now."""
         self._open_offers: dict[str, str] = {}
-        """Offer id -> task id."""
+        """Offer id -> the offering's name."""
         self._announcers: dict[NodeId, int] = {}
         """Per requestor: how many of its tasks are remembered."""
         self._declined: dict[str, int] = {}
@@ -51,34 +52,35 @@ class Offers(ProviderBase):
     # ---------------------------------------------------------------- headers
 
     def _heard(self, header: Header, frame: Frame) -> None:
-        known = self._offerings.get(header.task_id)
+        name = machine.name_of(header)
+        known = self._offerings.get(name)
         if known is not None:
             if known.closing:
-                self._offerings[header.task_id] = msgspec.structs.replace(known, closing=False)
+                self._offerings[name] = msgspec.structs.replace(known, closing=False)
             elif known.status == "cooling" and known.reason == "no_work":
-                self._cooled(header.task_id)
+                self._cooled(name)
             elif known.status == "unfit":
                 self._consider(self._step(known, "reconsidered"))
             return
         if len(frame.body) > MOST_HEADER or self._announcers.get(header.requestor, 0) >= MOST_TASKS:
-            self.ports.sink.emit("misuse", peer=header.requestor, rule="too_much", detail="a huge header, or too many tasks announced")
+            self.ports.sink.emit("ignored", peer=header.requestor)
             return
         self._announcers[header.requestor] = self._announcers.get(header.requestor, 0) + 1
         state = machine.OfferingState(status=machine.INITIAL, header=header, body=frame.body)
-        self._offerings[header.task_id] = state
-        self._keeper.call_after(header.deadline - self.ports.clock.utc(), f"offering/{header.task_id}", "deadline")
+        self._offerings[name] = state
+        self._keeper.call_after(header.deadline - self.ports.clock.utc(), f"offering/{name}", "deadline")
         self._consider(state)
 
-    def _closed(self, task_id: str) -> None:
+    def _closed(self, name: str) -> None:
         """Its requestor takes no more offers. An open one may have been chosen already: that one ends by itself."""
-        state = self._offerings[task_id]
+        state = self._offerings[name]
         if state.status == "offered":
-            self._offerings[task_id] = msgspec.structs.replace(state, closing=True)
+            self._offerings[name] = msgspec.structs.replace(state, closing=True)
         else:
-            self._gone(task_id)
+            self._gone(name)
 
-    def _gone(self, task_id: str) -> None:
-        state = self._offerings.pop(task_id, None)
+    def _gone(self, name: str) -> None:
+        state = self._offerings.pop(name, None)
         if state is None:
             return
         machine.step(state, "ended")
@@ -87,8 +89,8 @@ class Offers(ProviderBase):
             self._announcers[state.requestor] = left
         else:
             del self._announcers[state.requestor]
-        self._candidates.pop(task_id, None)
-        self._declined.pop(task_id, None)
+        self._candidates.pop(name, None)
+        self._declined.pop(name, None)
         if self._open_offers.pop(state.offer_id, None) is not None:
             self._make_offers()
 
@@ -104,11 +106,10 @@ class Offers(ProviderBase):
             return
         assert isinstance(runnable, Runnable)
         if not self._ready:
-            if self._env_problem[1].startswith("the environment is still"):
-                return  # considered again when the probe is done
-            self._unfit(state, *self._env_problem)
+            if self._env_problem is not None:
+                self._unfit(state, *self._env_problem)  # else considered again when the probe is done
         elif runnable.image in self._scores:
-            self._candidates[header.task_id] = None
+            self._candidates[machine.name_of(header)] = None
             self._make_offers()
         elif runnable.image not in self._benchmarks:
             self._benchmark(runnable)
@@ -119,10 +120,10 @@ class Offers(ProviderBase):
         self._step(state, "unfit", reason=detail)
         header = state.header
         now = self.ports.clock.monotonic()
-        last = self._declined.get(header.task_id)
+        last = self._declined.get(machine.name_of(header))
         if last is not None and now - last < self._provider.decline_gap:
             return
-        self._declined[header.task_id] = now
+        self._declined[machine.name_of(header)] = now
         self.ports.sink.emit("decline", task=header.task_id, provider=self.ports.signer.node_id, rule=rule, detail=detail, by="provider")
         self._say(header.requestor, Decline(header.task_id, "", rule, detail))
 
@@ -130,7 +131,7 @@ class Offers(ProviderBase):
         for state in list(self._offerings.values()):
             if state.status == "unfit":
                 self._consider(self._step(state, "reconsidered"))
-            elif state.status == "heard" and state.header.task_id not in self._candidates:
+            elif state.status == "heard" and state.name not in self._candidates:
                 self._consider(state)
 
     def _runnable(self, env_id: str, prerequisites_json: str) -> Runnable | tuple[str, str]:
@@ -202,13 +203,13 @@ class Offers(ProviderBase):
         free = self._provider.slots - len(self._busy)
         room = free * self._provider.offers_per_slot - len(self._open_offers)
         while room > 0 and self._candidates:
-            task_id = self._entropy.choice(list(self._candidates))
-            self._offer(self._offerings[task_id])
+            name = self._entropy.choice(list(self._candidates))
+            self._offer(self._offerings[name])
             room -= 1
 
     def _offer(self, state: machine.OfferingState) -> None:
         header = state.header
-        del self._candidates[header.task_id]
+        del self._candidates[state.name]
         runnable = self._runnable(header.env_id, header.prerequisites_json)
         assert isinstance(runnable, Runnable)
         offer = Offer(
@@ -217,38 +218,38 @@ class Offers(ProviderBase):
             provider=self.ports.signer.node_id,
             price=self._provider.price,
             score=self._scores[runnable.image],
-            expires=self.ports.clock.utc() + self._provider.offer_lifetime,
+            lifetime=self._provider.offer_lifetime,
             header=state.body,
         )
         body = self._seal(offer)
-        self._step(state, "offered", offer_id=offer.offer_id, offer_body=body, expires=offer.expires)
-        self._open_offers[offer.offer_id] = header.task_id
+        self._step(state, "offered", offer_id=offer.offer_id, offer_body=body)
+        self._open_offers[offer.offer_id] = state.name
         self._evidence("offer", offer.offer_id, body)
         self.tell(self._switchboard, SendTo(header.requestor, body))
         self._keeper.call_after(self._provider.offer_lifetime + self._config.start_limit, f"offer/{offer.offer_id}", "lapse")
 
-    def _offer_ended(self, offer_id: str, name: str, rule: str) -> None:
+    def _offer_ended(self, offer_id: str, move: str, rule: str) -> None:
         """An offer was declined or lapsed: leave that task alone for a while."""
-        task_id = self._open_offers.pop(offer_id, None)
-        if task_id is None:
+        name = self._open_offers.pop(offer_id, None)
+        if name is None:
             return
-        state = self._offerings[task_id]
+        state = self._offerings[name]
         if state.closing or rule in ("task_over", "unknown_task"):
-            self._gone(task_id)
+            self._gone(name)
         else:
             if rule == "no_work":
                 wait = self._provider.idle_cool_down
-                self._step(state, name, reason=rule)
+                self._step(state, move, reason=rule)
             else:
                 wait = min(COOL_MOST, state.cool_down * 2 or self._provider.cool_down)
-                self._step(state, name, reason=rule, cool_down=wait)
-            self._keeper.call_after(wait, f"cool/{task_id}", offer_id)
+                self._step(state, move, reason=rule, cool_down=wait)
+            self._keeper.call_after(wait, f"cool/{name}", offer_id)
         self._make_offers()
 
     def _offers_lost(self, peer: NodeId) -> None:
         """The link is gone, and perhaps our offers with it."""
-        for offer_id, task_id in list(self._open_offers.items()):
-            if self._offerings[task_id].requestor == peer:
+        for offer_id, name in list(self._open_offers.items()):
+            if self._offerings[name].requestor == peer:
                 self._offer_ended(offer_id, "lapsed", "link_lost")
 
     def _offer_taken(self, state: machine.OfferingState) -> None:
@@ -256,18 +257,18 @@ class Offers(ProviderBase):
         del self._open_offers[state.offer_id]
         after = self._step(state, "assigned", cool_down=0)
         if after.closing:
-            self._gone(state.header.task_id)
+            self._gone(state.name)
         else:
-            self._candidates[state.header.task_id] = None
+            self._candidates[state.name] = None
 
-    def _cooled(self, task_id: str) -> None:
-        state = self._offerings.get(task_id)
+    def _cooled(self, name: str) -> None:
+        state = self._offerings.get(name)
         if state is not None and state.status == "cooling":
             self._step(state, "cooled", reason="")
-            self._candidates[task_id] = None
+            self._candidates[name] = None
             self._make_offers()
 
     def _step(self, state: machine.OfferingState, name: str, **changes: object) -> machine.OfferingState:
         after = machine.step(state, name, **changes)
-        self._offerings[state.header.task_id] = after
+        self._offerings[state.name] = after
         return after

@@ -110,12 +110,12 @@ class TaskComputer(Offers, Computing):
         if isinstance(record, Header):
             self._heard(record, frame)
         elif isinstance(record, HeaderGone):
-            known = self._offerings.get(record.task_id)
-            if known is not None and known.requestor == record.requestor:
-                self._closed(record.task_id)
+            name = f"{record.task_id}@{record.requestor}"
+            if name in self._offerings:
+                self._closed(name)
         elif isinstance(record, Decline):
-            task_id = self._open_offers.get(record.offer_id)
-            if task_id is not None and self._offerings[task_id].requestor == peer:
+            name = self._open_offers.get(record.offer_id, "")
+            if name and self._offerings[name].requestor == peer:
                 self._offer_ended(record.offer_id, "declined", record.rule)
         elif isinstance(record, Assignment):
             self._on_assignment(record, message)
@@ -134,17 +134,16 @@ class TaskComputer(Offers, Computing):
         if record.provider != self.ports.signer.node_id:
             self.ports.sink.emit("misuse", peer=message.peer, rule="not_yours", detail="an assignment for somebody else")
             return
-        offering = self._offerings.get(record.task_id)
-        offered = None
-        if offering is not None and offering.status == "offered" and offering.requestor == message.peer:
-            offered = offering.offer_body
-        if self._assigned(record, message.frame, offered):
+        offering = self._offerings.get(f"{record.task_id}@{message.peer}")
+        if offering is not None and offering.status != "offered":
+            offering = None
+        if self._assigned(record, message.frame, offering):
             assert offering is not None
             self._offer_taken(offering)
 
     def _cancelled(self, record: Cancel, peer: NodeId) -> None:
         slot = self._slots.get(record.subtask_id)
-        if slot is not None and slot.requestor == peer and (slot.is_busy or slot.status == "reported"):
+        if slot is not None and slot.requestor == peer and (slot.is_busy or slot.status in ("reported", "unanswered")):
             after = self._slot_step(slot, slots.cancelled(slot, record.reason[:500]))
             self._result_over(after)
         self._say(peer, CancelSeen(record.subtask_id))

@@ -46,6 +46,8 @@ class TaskFlow(RequestorBase):
                 self._create_failed(task, why(outcome))
         elif what == "create" and task.status == "creating":
             self._created(task, outcome)
+        elif what == "create" and outcome.ok:
+            self._dialogue.abort_task(app, key, task.id)  # AbortTask had passed it in the queue: the app keeps a task that is over
         elif what == "pending":
             self._pending_answered(task, outcome)
         elif what == "outputs":
@@ -140,7 +142,7 @@ class TaskFlow(RequestorBase):
             self._decline(task.id, offer.provider, offer.offer_id, "no_work", "nothing of the task is pending now")
             return
         pool = self._pools.setdefault(task.id, Pool())
-        for older in pool.add(offer, frame.body):
+        for older in pool.add(offer, frame.body, self.ports.clock.utc()):
             self._decline(task.id, older.offer.provider, older.offer.offer_id, "replaced", "a newer offer came")
         self.ports.sink.emit("offer", task=task.id, name=task.spec.name, provider=offer.provider, price=offer.price, score=offer.score)
         if not pool.gathering:
@@ -155,7 +157,7 @@ class TaskFlow(RequestorBase):
         if offer.header != self._announced[task.id][0]:
             return "wrong_evidence", f"it answers another header than this task's ({getattr(header, 'task_id', '')})"
         most = self._max_scores.get(task.spec.app_id, float("inf"))
-        return pools.refusal(offer, self.ports.clock.utc(), task.spec.max_price, most)
+        return pools.refusal(offer, task.spec.max_price, most)
 
     def _gathered(self, task_id: str) -> None:
         pool = self._pools.get(task_id)

@@ -101,6 +101,8 @@ class Tape:
             outcomes = dict(_records(unpacker, contents))
         except TapeError:
             raise
+        except EOFError:
+            raise TapeError(f"{path}: cut short: its run did not end") from None
         except Exception as error:  # msgpack raises ValueError, UnicodeDecodeError and its own kinds; records may have any shape
             raise TapeError(f"{path}: damaged ({type(error).__name__}: {error})") from error
         if unpacker.tell() != len(data) + len(_END):

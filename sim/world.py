@@ -175,6 +175,7 @@ class SimWorld:
 
     def _begin(self, place: _Place) -> None:
         place.lives += 1
+        place.store = place.store.reopen()  # what is left of an older life can write no more
         plan = place.plan
         config = NodeConfig(
             name=plan.name,

@@ -36,11 +36,15 @@ class OfferingState(State, frozen=True, kw_only=True, tag="offering"):
     offer_id: str = ""
     offer_body: bytes = b""
     """The sealed offer that is open, or was last."""
-    expires: int = 0
     closing: bool = False
     """Its requestor takes no more offers; ours, still open, may be taken up all the same."""
     cool_down: int = 0
     """The wait after the last decline (ns); doubles."""
+
+    @property
+    def name(self) -> str:
+        """What tells it from every other."""
+        return name_of(self.header)
 
     @property
     def requestor(self) -> NodeId:
@@ -48,9 +52,14 @@ class OfferingState(State, frozen=True, kw_only=True, tag="offering"):
         return self.header.requestor
 
 
+def name_of(header: Header) -> str:
+    """Return what names an announced task: its id alone could be taken by another requestor that heard it first."""
+    return f"{header.task_id}@{header.requestor}"
+
+
 def step(state: OfferingState, name: str, **changes: object) -> OfferingState:
     """Return the state after a move. Raises InvalidTransition."""
-    return move(TABLE, f"offering/{state.header.task_id}", state, name, **changes)
+    return move(TABLE, f"offering/{state.name}", state, name, **changes)
 
 
 def unfit_reason(header: Header, now: int, price: int, memory_mib: float) -> tuple[str, str] | None:

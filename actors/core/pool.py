@@ -18,6 +18,8 @@ TABLE = {
 }
 FINAL = frozenset({"chosen", "expired", "declined"})
 INITIAL = "pooled"
+MOST_LIFETIME = 3_600_000_000_000
+"""Longest lifetime of an offer, ns."""
 
 
 class PooledState(State, frozen=True, kw_only=True, tag="pooled"):
@@ -26,6 +28,8 @@ class PooledState(State, frozen=True, kw_only=True, tag="pooled"):
     offer: Offer
     body: bytes
     """The sealed offer, to be nested in the assignment."""
+    expires: int
+    """UTC ns, by this node's clock."""
 
 
 def step(state: PooledState, name: str) -> PooledState:
@@ -33,13 +37,13 @@ def step(state: PooledState, name: str) -> PooledState:
     return move(TABLE, f"offer/{state.offer.offer_id}", state, name)
 
 
-def refusal(offer: Offer, now: int, max_price: int, max_score: float) -> tuple[str, str] | None:
+def refusal(offer: Offer, max_price: int, max_score: float) -> tuple[str, str] | None:
     """Return (rule, detail) when an offer cannot be pooled; None when it can.
 
     A benchmark score above the app's `max_benchmark_score` is a claim that is not believed.
     """
-    if offer.expires <= now:
-        return "expired", "the offer had expired when it came"
+    if not 0 < offer.lifetime <= MOST_LIFETIME:
+        return "lifetime", f"an offer is good for up to {MOST_LIFETIME // 10**9} s, not {offer.lifetime / 10**9:g} s"
     if offer.price > max_price or offer.price < 0:
         return "price", f"{offer.price} per hour was asked, at most {max_price} is paid"
     if not 0 <= offer.score <= max_score:

@@ -63,14 +63,17 @@ class HeadersWanted(Record, frozen=True, array_like=True, gc=False):
 
 
 class Offer(Record, frozen=True, array_like=True, gc=False):
-    """A provider would take a subtask of this task; nests the header frame it answers."""
+    """A provider would take a subtask of this task; nests the header frame it answers.
+
+    It is good for `lifetime` ns from its arrival: the two nodes' clocks need not agree.
+    """
 
     offer_id: str
     task_id: str
     provider: NodeId
     price: int
     score: float
-    expires: int
+    lifetime: int
     header: bytes
 
 

@@ -26,6 +26,8 @@ TABLE = {
     ("accepted", "paid"): "paid",
     ("accepted", "unanswered"): "unpaid",
     ("unanswered", "accepted"): "accepted",
+    ("unanswered", "rejected"): "rejected",
+    ("unanswered", "cancelled"): "cancelled",
     ("unpaid", "paid"): "paid",
 }
 BUSY = frozenset({"fetching", "computing"})

@@ -44,7 +44,7 @@ class Session:
             text=True,
             check=False,
             cwd=self._folder,
-            env=os.environ | self._variables | {"COLUMNS": "160"},
+            env=os.environ | self._variables | {"COLUMNS": "160", "PYTHONDONTWRITEBYTECODE": "1"},
         )
         self._seen[key] = done
         return done

@@ -1,5 +1,7 @@
 """The fence of virtual time, and the fence of apps inside it."""
 
+# ruff: noqa: ICN001, PTH102, PTH103, PTH105, PTH108, PTH110, PTH123, PTH211, SIM115 - how things are really called is what is tested
+
 from __future__ import annotations
 
 import _thread

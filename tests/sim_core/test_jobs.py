@@ -301,7 +301,7 @@ def test_a_tape_that_is_none_or_cut_short_is_refused(tmp_path):
         with pytest.raises(TapeError):
             Tape.read(path)
     path.write_bytes(whole[:-3])
-    with pytest.raises(TapeError, match="cut short|damaged"):
+    with pytest.raises(TapeError, match="cut short"):
         Tape.read(path)
 
 

@@ -270,7 +270,7 @@ def test_the_next_life_is_reached_and_the_last_one_is_not():
     world.network.cut("b")
     again = world.node("b")
     world.system.run()
-    near, far = world.link(a, again)
+    near, _ = world.link(a, again)
     a.net.send(near, b"hello again")
     world.system.run()
     assert again.arrivals()[-1][1] == b"hello again"
@@ -311,7 +311,7 @@ def test_pairs_may_differ_and_change_and_streams_of_other_pairs_do_not_notice():
 def test_the_observer_hears_of_every_arrival():
     world = World()
     a, b = world.node("a"), world.node("b")
-    near, far = world.link(a, b)
+    near, _ = world.link(a, b)
     start = world.system.now
     a.net.send(near, b"x")
     b.net.announce(b"y")

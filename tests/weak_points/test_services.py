@@ -80,7 +80,7 @@ def test_21_a_service_that_failed_to_start_holds_nothing_afterwards() -> None:
         task_id = world.create(subtasks=2)
         assert world.finish(task_id).status == "finished"
         assert sum(one.status == "failed" for one in world.subtasks(task_id)) == 2
-        assert not world.shell("p0", "computer")._busy
+        assert not any(slot.is_busy for slot in world.slots())
         world.clean()
 
 
