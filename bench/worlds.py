@@ -56,9 +56,9 @@ def node_kibibytes() -> float:
     """Return what one idle simulated provider adds to this process, KiB: its actors, ports, environment and stores."""
     from dataclasses import replace
 
+    from claynet.sim.options import RunOptions
     from claynet.sim.reader import load
     from claynet.sim.runner import run_scenario
-    from claynet.sim.options import RunOptions
 
     plan = load(THOUSAND)
     few = replace(plan, tasks=(), expectations=(), until=1_000_000_000, nodes=plan.nodes[:60])

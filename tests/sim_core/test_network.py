@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from claynet.actors.ports import MILLISECOND, SECOND, Address, Announced, LinkBytes, LinkDown, LinkFailed, LinkUp, NodeId
@@ -333,15 +331,3 @@ def test_closed_links_leave_nothing_behind():
     assert not world.network._wires
     assert not a.net._ends
     assert not b.net._ends
-
-
-def test_small_sends_are_cheap():
-    world = World(LinkQuality(Distribution.lognormal(40 * MS, 0.4), 50_000_000, 0.005))
-    a, b = world.node("a"), world.node("b")
-    near, _ = world.link(a, b)
-    started = time.process_time()
-    for _ in range(100):
-        for _ in range(1_000):
-            a.net.send(near, b"0123456789")
-        world.system.run(until=world.system.now + SECOND)
-    assert time.process_time() - started < 5.0, "a tenth of a million took that long"
