@@ -92,7 +92,7 @@ class Computing(ProviderBase):
             return "timeout", "the subtask's time differs from the header's"
         if assignment.amount != amount_due(assignment.price, assignment.timeout):
             return "amount", "the amount is not what price and time come to"
-        if len(self._busy) >= self._provider.slots:
+        if self._occupied() >= self._provider.slots:
             return "busy", "every slot is taken"
         for file in assignment.inputs:
             if not is_sound(file):
@@ -182,6 +182,11 @@ class Computing(ProviderBase):
         slot = self._slots.get(name)
         if slot is not None and slot.status == "computing":
             self._slot_failed(slot, "service", f"the app's service ended: {reason}")
+        self._make_offers()
+
+    def _occupied(self) -> int:
+        """Count the slots in use: a slot is free only when its service is gone, not when its work is done."""
+        return len(self._busy.keys() | self._runtimes.keys())
 
     def _stop_work(self, subtask_id: str, reason: str) -> None:
         address = self._runtimes.get(subtask_id)

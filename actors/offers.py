@@ -200,7 +200,7 @@ class Offers(ProviderBase):
 
     def _make_offers(self) -> None:
         """Offer for tasks chosen by chance, up to the cap: so requestors share providers without a word about it."""
-        free = self._provider.slots - len(self._busy)
+        free = self._provider.slots - self._occupied()
         room = free * self._provider.offers_per_slot - len(self._open_offers)
         while room > 0 and self._candidates:
             name = self._entropy.choice(list(self._candidates))

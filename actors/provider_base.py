@@ -47,6 +47,9 @@ class ProviderBase(Shell):
     def _runnable(self, env_id: str, prerequisites_json: str) -> Runnable | tuple[str, str]: ...
 
     @abstractmethod
+    def _occupied(self) -> int: ...
+
+    @abstractmethod
     def _stop_work(self, subtask_id: str, reason: str) -> None: ...
 
     def _slot_step(self, before: slots.SlotState | None, step: Step[slots.SlotState]) -> slots.SlotState:
@@ -60,7 +63,7 @@ class ProviderBase(Shell):
         self._keeper.commit(slots.key(state.id), step, lambda after: self._tell_slot(before, after))
         if was_busy and not state.is_busy:
             self._stop_work(state.id, f"the subtask is {state.status}")
-            self._make_offers()
+            self._make_offers()  # when no service has to end first
         return state
 
     def _tell_slot(self, before: slots.SlotState | None, state: slots.SlotState) -> None:

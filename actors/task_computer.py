@@ -140,6 +140,7 @@ class TaskComputer(Offers, Computing):
         if self._assigned(record, message.frame, offering):
             assert offering is not None
             self._offer_taken(offering)
+            self._make_offers()
 
     def _cancelled(self, record: Cancel, peer: NodeId) -> None:
         slot = self._slots.get(record.subtask_id)

@@ -6,7 +6,9 @@ Knows how a subject is told apart (an existing file, else `module:NAME`, else an
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
+import sys
 from pathlib import Path
 
 from claynet.cli.output import DONE, UNMET, Output
@@ -22,6 +24,7 @@ class _NoAppError(Exception):
 
 def check_subject(subject: str, output: Output) -> int:
     """Check an app, print each rule with pass or fail, and return the exit code."""
+    _look_here()
     try:
         target, app = _find(subject)
     except _NoAppError as error:
@@ -35,6 +38,14 @@ def check_subject(subject: str, output: Output) -> int:
     rules = [{"name": result.name, "ok": result.ok, "detail": result.detail} for result in results]
     output.result({"schema": 1, "app": app.name, "target": target, "ok": ok, "rules": rules})
     return DONE if ok else UNMET
+
+
+def _look_here() -> None:
+    """Find modules of the present folder too, here and in the child processes that serve the app."""
+    given = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
+    folders = [str(Path(folder).resolve()) for folder in (".", *given)]
+    sys.path[:0] = [folder for folder in folders if folder not in sys.path]
+    os.environ["PYTHONPATH"] = os.pathsep.join(folders)
 
 
 def _find(subject: str) -> tuple[str, App]:

@@ -5,6 +5,7 @@ Must not import anything of the node at the top: the base install has only the T
 
 from __future__ import annotations
 
+import os
 import sys
 
 from claynet.cli.packages import is_missing_extra
@@ -12,6 +13,7 @@ from claynet.cli.packages import is_missing_extra
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its lines about services that end as they should
     try:
         from claynet.cli.commands import run
 

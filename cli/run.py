@@ -24,7 +24,7 @@ def run_file(file: Path, overrides: Overrides, options: RunOptions, output: Outp
         plan = load(file, overrides)
     except ScenarioErrors as errors:
         return report_problems(errors, output)
-    wrong = _wrong_option(options)
+    wrong = _wrong_option(options, plan)
     if wrong:
         return output.error("usage", wrong)
     fields = _run(plan, options, output)
@@ -58,8 +58,10 @@ def _run(plan: Plan, options: RunOptions, output: Output) -> dict[str, Any] | in
         return output.error("diverged", str(error), code=UNMET)
 
 
-def _wrong_option(options: RunOptions) -> str:
+def _wrong_option(options: RunOptions, plan: Plan) -> str:
     """Make the output folder; return what is wrong with the options, or nothing."""
+    if options.replay is not None and plan.mode == "real":
+        return "--replay: nothing of real time can be replayed; use the mode of the tape, paced"
     if options.replay is not None and not options.replay.is_file():
         return f"--replay: no such file: {options.replay}"
     if options.out is not None:

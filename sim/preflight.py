@@ -68,7 +68,10 @@ def _serve(plan: Plan, environment: Environment, app: AppPlan) -> None:
     outcome = backend.start().run()
     backend.stop().run()
     if not outcome.ok:
-        raise PreflightError(plan.file, key, f"{app.name} does not serve in {environment.name}: {_text(outcome)}", "mend the app")
+        text = _text(outcome)
+        found = "module" not in text.lower()
+        remedy = "mend the app" if found else "install the app, or put its module beside the scenario and name it by `module:`"
+        raise PreflightError(plan.file, key, f"{app.name} does not serve in {environment.name}: {text}", remedy)
 
 
 def _text(outcome: Outcome) -> str:

@@ -100,7 +100,7 @@ class _Reader:
         title = top.value("name", name, self._file.stem)
         seed_in_file = top.optional("seed", whole(0, MOST_SEED))
         seed = self._given.seed if self._given.seed is not None else seed_in_file
-        mode_in_file = top.value("mode", one_of(MODES, "mode"), "virtual")
+        mode_in_file = top.value("mode", one_of(MODES, "mode"), "paced")
         mode = cast(Mode, self._given.mode or mode_in_file)
         self._check_env(mode)
         until = top.value("until", _until, 0)
@@ -113,6 +113,9 @@ class _Reader:
             needed.wrong("names no group of nodes")
         nodes, _ = read_nodes(node_items, mode, self._given.env)
         selectors = Selectors(nodes)
+        for item, node in zip(node_items, {node.group: node for node in nodes}.values(), strict=False):
+            if mode == "real" and node.clock_drift:
+                item.wrong("clock_drift needs virtual time, and the mode is real", "use --mode paced, or clock_offset")
         network = read_network(top.section("network"), selectors)
         self._check_transport(top, network, mode)
         task_items = top.items("tasks")
@@ -159,6 +162,8 @@ class _Reader:
     def _check_transport(self, top: Section, network: NetworkPlan, mode: Mode) -> None:
         if network.transport == "p2p" and mode != "real":
             top.wrong(f"transport p2p needs mode real, and the mode is {mode}", "use transport: simulated", key="network")
+        elif network.transport == "p2p":
+            top.wrong("transport p2p is not available in scenarios yet", "use transport: simulated", key="network")
 
     def _close(self, top: Section) -> None:
         for key in top.names():

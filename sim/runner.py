@@ -7,6 +7,7 @@ which is given.
 from __future__ import annotations
 
 import shlex
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -19,6 +20,7 @@ from claynet.sim.engine import Engine, Pulse
 from claynet.sim.entropy import SeededEntropy
 from claynet.sim.expect import Leftovers, Verdict, make_checks
 from claynet.sim.hub import EventHub, Subscriber
+from claynet.sim.leftovers import children
 from claynet.sim.links import Links
 from claynet.sim.metrics import Metrics, TasksDone
 from claynet.sim.network import SimNetwork
@@ -98,6 +100,7 @@ class _Attempt:
     def run(self) -> Report:
         """Run it."""
         started = time.monotonic_ns()
+        before = children()
         with tempfile.TemporaryDirectory(prefix="claynet-") as folder:
             engine = self._engine
             world = self._make_world(Path(folder))
@@ -111,7 +114,8 @@ class _Attempt:
                 virtual, deliveries = engine.now(), engine.deliveries
                 world.stop()
                 engine.close()
-            leftovers = Leftovers(processes=world.processes_left())
+            leftovers = Leftovers(processes=len(children() - before))
+            self._keep_logs(Path(folder))
         digest = self._trace.close()
         if self._failures:
             raise HarnessError(f"an actor failed, which is a bug of claynet: {self._failures[0]}")
@@ -122,6 +126,14 @@ class _Attempt:
         engine = self._engine
         network = SimNetwork(engine.scheduler(), engine.system, links.quality, self._entropy.stream("network"), self._recorder)
         return SimWorld(self._plan, engine, network, links, self._hub, self._entropy, folder)
+
+    def _keep_logs(self, folder: Path) -> None:
+        """Copy what apps wrote, one folder a node."""
+        if self._options.out is not None:
+            logs = self._options.out / "logs"
+            logs.mkdir(exist_ok=True)
+            for found in sorted(folder.glob("*/.logs")):
+                shutil.copytree(found, logs / found.parent.name, dirs_exist_ok=True)
 
     def _report(self, virtual: int, deliveries: int, digest: str, wall: int, leftovers: Leftovers) -> Report:
         run = Run(

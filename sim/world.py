@@ -14,7 +14,7 @@ from claynet.actors.config import NodeConfig, TaskSpec
 from claynet.actors.ledger import EmbeddedLedger
 from claynet.actors.node import Node, build_node
 from claynet.actors.ports import Blobs, Capability, Entropy, Environment, FileRef, NodeId, Ports
-from claynet.envs.behaviours import WrongResults
+from claynet.envs.behaviours import Failing, WrongResults
 from claynet.envs.registry import EnvironmentSettings, find
 from claynet.envs.resolve import AppTable, split_tag
 from claynet.sim.engine import Engine
@@ -151,10 +151,6 @@ class SimWorld:
         """Return a node's id."""
         return self._places[name].signer.node_id
 
-    def processes_left(self) -> int:
-        """Count child processes that outlived their environments."""
-        return sum(getattr(place.environment, "alive", 0) for place in self._places.values())
-
     def ports_for(self, name: str) -> Ports:
         """Make the ports of a node's next life."""
         place = self._places[name]
@@ -202,9 +198,13 @@ class SimWorld:
             module_path=module_path(self.plan),
         )
         environment = find(plan.env).make(settings)
+        entropy = self._entropy.stream(f"behaviour/{plan.name}")
         if plan.behaviour.wrong_result:
-            entropy = self._entropy.stream(f"behaviour/{plan.name}")
-            environment = WrongResults(environment, blobs, plan.behaviour.wrong_result, entropy, self._hub.sink(plan.name))
+            environment = WrongResults(
+                environment, blobs, plan.behaviour.wrong_result, entropy.stream("wrong_result"), self._hub.sink(plan.name)
+            )
+        if plan.behaviour.fails:
+            environment = Failing(environment, plan.behaviour.fails, entropy.stream("fails"))
         return _Place(plan, KeyedSigner(self._world_key, plan.name), blobs, environment)
 
 

@@ -104,7 +104,7 @@ def test_without_a_seed_it_is_zero_and_the_plan_says_so(tmp_path: Path) -> None:
 def test_defaults_of_a_small_file(tmp_path: Path) -> None:
     text = "schema: 1\nseed: 1\nuntil: 30s\nnodes: [{group: a, count: 1, role: both, env: model}]\n"
     plan = load(write(tmp_path, text))
-    assert (plan.name, plan.mode, plan.until, plan.at_most) == ("x", "virtual", 30 * SECOND, 30 * SECOND)
+    assert (plan.name, plan.mode, plan.until, plan.at_most) == ("x", "paced", 30 * SECOND, 30 * SECOND)
     assert plan.network.quality.bandwidth is None
 
 
@@ -134,7 +134,7 @@ def test_the_digest_covers_what_overrides_change_and_only_that(tmp_path: Path) -
     path = write(tmp_path)
     usual = load(path).digest()
     assert load(path, Overrides(seed=7, mode="paced", env="process")).digest() == usual
-    others = {load(path, given).digest() for given in (Overrides(seed=8), Overrides(env="model"), Overrides(mode="real"))}
+    others = {load(path, given).digest() for given in (Overrides(seed=8), Overrides(env="model"), Overrides(mode="virtual", env="inproc"))}
     assert len(others - {usual}) == 3
 
 

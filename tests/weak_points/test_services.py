@@ -47,6 +47,35 @@ def test_11_a_task_in_creation_keeps_its_service_when_the_last_other_task_ends()
         world.clean()
 
 
+def most_at_once(world: World, node: str) -> int:
+    """How many of a node's subtask services ever stood at the same time."""
+    standing: set[str] = set()
+    most = 0
+    for event in world.seen("runtime", side="provider"):
+        if event.node == node and "/slot/" in event["id"]:
+            (standing.discard if event["state"] in ("stopped", "failed") else standing.add)(event["id"])
+            most = max(most, len(standing))
+    return most
+
+
+def test_20_a_slot_is_free_only_when_its_service_is_gone() -> None:
+    with World(stop=20 * SECOND) as world:
+        world.provider()
+        world.requestor()
+        task_id = world.create(subtasks=3)
+        assert world.finish(task_id).status == "finished"
+        assert most_at_once(world, "p0") == 1
+
+
+def test_a_provider_of_several_slots_fills_them_for_one_task() -> None:
+    with World(compute=20 * SECOND) as world:
+        world.provider(config={"slots": 3})
+        world.requestor()
+        task_id = world.create(subtasks=6)
+        assert world.finish(task_id).status == "finished"
+        assert most_at_once(world, "p0") == 3
+
+
 def test_20_services_of_one_node_stand_side_by_side() -> None:
     provider = ProviderConfig("model", price=PRICE, slots=2, offers_per_slot=2)
     with World(compute=20 * SECOND) as world:
