@@ -24,7 +24,7 @@ def kibibytes_per_actor(actors: int) -> float:
     import pykka
 
     from claynet.actors.ports import Address
-    from claynet.sim.virtual_system import VirtualSystem
+    from claynet.sim.virtual.system import VirtualSystem
 
     class Idle(pykka.Actor):
         def __init__(self, number: int, peer: Address) -> None:

@@ -45,7 +45,7 @@ def ours(actors: int, times: str, messages: int) -> float:
     import pykka
 
     from claynet.actors.ports import Address
-    from claynet.sim.virtual_system import VirtualSystem
+    from claynet.sim.virtual.system import VirtualSystem
 
     system = VirtualSystem()
     pairs = actors // 2

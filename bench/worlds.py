@@ -22,8 +22,8 @@ GIB = 1.0
 def seconds() -> float:
     """Run the thousand nodes in this process; return wall seconds, everything included."""
     from claynet.sim.options import RunOptions
-    from claynet.sim.reader import load
     from claynet.sim.runner import run_scenario
+    from claynet.sim.scenario.reader import load
 
     started = time.perf_counter()
     plan = load(THOUSAND)
@@ -38,8 +38,8 @@ def seconds() -> float:
 def deliveries_per_second() -> float:
     """Return deliveries that reached an actor per second of the whole run."""
     from claynet.sim.options import RunOptions
-    from claynet.sim.reader import load
     from claynet.sim.runner import run_scenario
+    from claynet.sim.scenario.reader import load
 
     started = time.perf_counter()
     done = run_scenario(load(THOUSAND), RunOptions(self_check=False))
@@ -57,8 +57,8 @@ def node_kibibytes() -> float:
     from dataclasses import replace
 
     from claynet.sim.options import RunOptions
-    from claynet.sim.reader import load
     from claynet.sim.runner import run_scenario
+    from claynet.sim.scenario.reader import load
 
     plan = load(THOUSAND)
     few = replace(plan, tasks=(), expectations=(), until=1_000_000_000, nodes=plan.nodes[:60])

@@ -10,10 +10,10 @@ from typing import Any
 
 from claynet.cli.output import DONE, Output
 from claynet.cli.problems import report_problems
-from claynet.sim import units
-from claynet.sim.plan import CrashEvent, EventPlan, LinkChange, LinkEvent, NodePlan, PartitionEvent, Plan, TaskPlan, When
-from claynet.sim.read_distribution import format_distribution
-from claynet.sim.reader import Overrides, ScenarioErrors, load
+from claynet.sim.scenario import units
+from claynet.sim.scenario.plan import CrashEvent, EventPlan, LinkChange, LinkEvent, NodePlan, PartitionEvent, Plan, TaskPlan, When
+from claynet.sim.scenario.read_distribution import format_distribution
+from claynet.sim.scenario.reader import Overrides, ScenarioErrors, load
 
 
 def check_file(file: Path, overrides: Overrides, output: Output) -> int:

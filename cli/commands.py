@@ -62,7 +62,7 @@ def run_command(
     """Run a scenario. Exit code 0: all expectations hold; 1: some do not; 2: the file is wrong; 3: the harness failed."""
     from claynet.cli.run import run_file
     from claynet.sim.options import RunOptions
-    from claynet.sim.reader import Overrides
+    from claynet.sim.scenario.reader import Overrides
 
     options = RunOptions(out=out, replay=replay, self_check=self_check is Switch.ON)
     raise typer.Exit(run_file(file, Overrides(seed, mode, env), options, Output(as_json)))
@@ -72,7 +72,7 @@ def run_command(
 def check_command(file: File, seed: Seed = None, mode: Mode = None, env: Env = None, as_json: Json = False) -> None:
     """Validate a scenario and print the plan. Nothing is started."""
     from claynet.cli.check import check_file
-    from claynet.sim.reader import Overrides
+    from claynet.sim.scenario.reader import Overrides
 
     raise typer.Exit(check_file(file, Overrides(seed, mode, env), Output(as_json)))
 

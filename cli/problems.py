@@ -6,7 +6,7 @@ Knows ScenarioErrors and Output. Must not know how a scenario is read.
 from __future__ import annotations
 
 from claynet.cli.output import WRONG, Output
-from claynet.sim.problems import ScenarioErrors
+from claynet.sim.scenario.problems import ScenarioErrors
 
 
 def report_problems(errors: ScenarioErrors, output: Output) -> int:

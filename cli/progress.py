@@ -13,7 +13,7 @@ from typing import TextIO
 
 from claynet.actors.ports import SECOND
 from claynet.sim.options import Progress
-from claynet.sim.units import format_duration
+from claynet.sim.scenario.units import format_duration
 
 GAP = 5 * SECOND
 """Real time between two lines."""

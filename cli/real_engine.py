@@ -15,9 +15,9 @@ from claynet.envs.guard import Guard, no_guard
 from claynet.net.thread_jobs import ThreadJobs
 from claynet.net.threads_system import ThreadsSystem
 from claynet.net.wall_clock import WallClock
-from claynet.sim.plan import Plan
-from claynet.sim.recorder import Recorder
-from claynet.sim.scheduler import ClockScheduler
+from claynet.sim.scenario.plan import Plan
+from claynet.sim.watch.recorder import Recorder
+from claynet.sim.wire.scheduler import ClockScheduler
 
 LOOK_EVERY = 0.05
 """Seconds between looks at whether a run is over."""

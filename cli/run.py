@@ -14,8 +14,8 @@ from claynet.cli.output import DONE, UNMET, Output
 from claynet.cli.problems import report_problems
 from claynet.cli.progress import progress_display
 from claynet.sim.options import RunOptions
-from claynet.sim.plan import Plan
-from claynet.sim.reader import Overrides, ScenarioErrors, load
+from claynet.sim.scenario.plan import Plan
+from claynet.sim.scenario.reader import Overrides, ScenarioErrors, load
 
 
 def run_file(file: Path, overrides: Overrides, options: RunOptions, output: Output) -> int:
@@ -43,7 +43,7 @@ def _run(plan: Plan, options: RunOptions, output: Output) -> dict[str, Any] | in
     from claynet.cli.real_engine import real_engine
     from claynet.sim.preflight import PreflightError
     from claynet.sim.runner import run_scenario
-    from claynet.sim.tape import DivergenceError, TapeError
+    from claynet.sim.virtual.tape import DivergenceError, TapeError
     from claynet.sim.world import module_path
 
     sys.path[:0] = [folder for folder in module_path(plan) if folder not in sys.path]  # for apps that run in this process
@@ -76,7 +76,7 @@ def _print(fields: dict[str, Any], out: Path | None) -> None:
     from rich.text import Text
 
     from claynet.cli.tables import make_console, table
-    from claynet.sim.units import format_tokens
+    from claynet.sim.scenario.units import format_tokens
 
     console = make_console()
     verdict = Text("ok", style="bold green") if fields["ok"] else Text("not ok", style="bold red")

@@ -12,8 +12,8 @@ from typing import Any
 import pykka
 
 from claynet.actors.ports import Address, Message
-from claynet.sim.plan import At, CrashEvent, EventPlan, LinkEvent, PartitionEvent
-from claynet.sim.recorder import Recorder
+from claynet.sim.scenario.plan import At, CrashEvent, EventPlan, LinkEvent, PartitionEvent
+from claynet.sim.watch.recorder import Recorder
 from claynet.sim.world import SimWorld
 
 DIRECTOR = Address("world/director")

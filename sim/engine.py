@@ -13,7 +13,7 @@ from typing import Protocol
 
 from claynet.actors.ports import ActorSystem, Blobs, Clock, Jobs
 from claynet.envs.guard import Guard
-from claynet.sim.scheduler import Scheduler
+from claynet.sim.wire.scheduler import Scheduler
 
 
 class Engine(Protocol):

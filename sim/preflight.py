@@ -11,8 +11,8 @@ from pathlib import Path
 from claynet.actors.descriptors import parse
 from claynet.actors.ports import Environment, Outcome, Refusal
 from claynet.envs.registry import EnvironmentSettings, find
-from claynet.sim.memory import MemoryBlobs
-from claynet.sim.plan import AppPlan, NodePlan, Plan
+from claynet.sim.scenario.plan import AppPlan, NodePlan, Plan
+from claynet.sim.wire.memory import MemoryBlobs
 from claynet.sim.world import app_table, module_path
 
 

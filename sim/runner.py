@@ -17,22 +17,22 @@ from pathlib import Path
 import claynet
 from claynet.sim.director import DIRECTOR, Begin, Director, Fire
 from claynet.sim.engine import Engine, Pulse
-from claynet.sim.entropy import SeededEntropy
-from claynet.sim.expect import Leftovers, Verdict, make_checks
-from claynet.sim.hub import EventHub, Subscriber
-from claynet.sim.leftovers import children
-from claynet.sim.links import Links
-from claynet.sim.metrics import Metrics, TasksDone
-from claynet.sim.network import SimNetwork
 from claynet.sim.options import Progress, RunOptions
-from claynet.sim.plan import EventPlan, Plan
 from claynet.sim.preflight import preflight
-from claynet.sim.recorder import Recorder
-from claynet.sim.report import Report, Run, build_report
-from claynet.sim.trace import TraceWriter
-from claynet.sim.triggers import Triggers
-from claynet.sim.virtual_engine import virtual_engine
-from claynet.sim.why import Reasons
+from claynet.sim.scenario.plan import EventPlan, Plan
+from claynet.sim.virtual.engine import virtual_engine
+from claynet.sim.virtual.entropy import SeededEntropy
+from claynet.sim.watch.expect import Leftovers, Verdict, make_checks
+from claynet.sim.watch.hub import EventHub, Subscriber
+from claynet.sim.watch.leftovers import children
+from claynet.sim.watch.metrics import Metrics, TasksDone
+from claynet.sim.watch.recorder import Recorder
+from claynet.sim.watch.report import Report, Run, build_report
+from claynet.sim.watch.trace import TraceWriter
+from claynet.sim.watch.triggers import Triggers
+from claynet.sim.watch.why import Reasons
+from claynet.sim.wire.links import Links
+from claynet.sim.wire.network import SimNetwork
 from claynet.sim.world import SimWorld
 
 CHECK_AGAIN_BELOW = 10.0

@@ -18,11 +18,11 @@ from claynet.envs.behaviours import Failing, WrongResults
 from claynet.envs.registry import EnvironmentSettings, find
 from claynet.envs.resolve import AppTable, split_tag
 from claynet.sim.engine import Engine
-from claynet.sim.hub import EventHub
-from claynet.sim.links import Links
-from claynet.sim.memory import KeyedSigner, MemoryBlobs, MemoryStore
-from claynet.sim.network import SimNetwork
-from claynet.sim.plan import LinkChange, NodePlan, Plan, TaskInstance
+from claynet.sim.scenario.plan import LinkChange, NodePlan, Plan, TaskInstance
+from claynet.sim.watch.hub import EventHub
+from claynet.sim.wire.links import Links
+from claynet.sim.wire.memory import KeyedSigner, MemoryBlobs, MemoryStore
+from claynet.sim.wire.network import SimNetwork
 
 
 class _Place:

@@ -44,14 +44,14 @@ from claynet.envs.model_app import ModelConfig
 from claynet.envs.resolve import AppTable
 from claynet.proto import golem_task_api_pb2 as api
 from claynet.sim.durations import Distribution, Durations
-from claynet.sim.entropy import SeededEntropy
-from claynet.sim.jobs_direct import DirectJobs
-from claynet.sim.memory import KeyedSigner, MemoryBlobs, MemoryStore
-from claynet.sim.network import SimNetwork
-from claynet.sim.network_handle import SimHandle
-from claynet.sim.scheduler import VirtualScheduler
-from claynet.sim.virtual_clock import VirtualClock
-from claynet.sim.virtual_system import VirtualSystem
+from claynet.sim.virtual.clock import VirtualClock
+from claynet.sim.virtual.entropy import SeededEntropy
+from claynet.sim.virtual.jobs_direct import DirectJobs
+from claynet.sim.virtual.system import VirtualSystem
+from claynet.sim.wire.memory import KeyedSigner, MemoryBlobs, MemoryStore
+from claynet.sim.wire.network import SimNetwork
+from claynet.sim.wire.network_handle import SimHandle
+from claynet.sim.wire.scheduler import VirtualScheduler
 
 TOKEN = 10**9
 OPENING = 100 * TOKEN

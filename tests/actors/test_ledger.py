@@ -6,7 +6,7 @@ import pytest
 
 from claynet.actors.ledger import EmbeddedLedger
 from claynet.actors.ports import NodeId
-from claynet.sim.memory import MemoryStore
+from claynet.sim.wire.memory import MemoryStore
 from tests.actors.harness import PowerCut, WatchedStore
 
 ALICE, BOB = NodeId("a" * 64), NodeId("b" * 64)

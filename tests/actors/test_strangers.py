@@ -38,7 +38,7 @@ from claynet.actors.core.records import (
     amount_due,
 )
 from claynet.actors.ports import SECOND, Digest, FileRef, NodeId
-from claynet.sim.memory import KeyedSigner, digest_of
+from claynet.sim.wire.memory import KeyedSigner, digest_of
 from tests.actors.harness import KEY, OPENING, PRICE, TOKEN, Stranger, World
 
 DUE = amount_due(PRICE, 30 * SECOND)

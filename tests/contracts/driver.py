@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import pykka
 
 from claynet.actors.ports import ActorSystem, Address
-from claynet.sim.virtual_system import VirtualSystem
+from claynet.sim.virtual.system import VirtualSystem
 
 PATIENCE = 10.0
 """Seconds before a test on threads gives up; a passing test never waits that long."""

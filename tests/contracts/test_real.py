@@ -16,11 +16,11 @@ from claynet.net.thread_jobs import ThreadJobs
 from claynet.net.threads_system import ThreadsSystem
 from claynet.net.wall_clock import WallClock
 from claynet.sim.durations import Distribution
-from claynet.sim.entropy import SeededEntropy
-from claynet.sim.memory import KeyedSigner
-from claynet.sim.network import SimNetwork, everywhere
-from claynet.sim.plan import LinkQuality
-from claynet.sim.scheduler import ClockScheduler
+from claynet.sim.scenario.plan import LinkQuality
+from claynet.sim.virtual.entropy import SeededEntropy
+from claynet.sim.wire.memory import KeyedSigner
+from claynet.sim.wire.network import SimNetwork, everywhere
+from claynet.sim.wire.scheduler import ClockScheduler
 from tests.contracts.actor_system import ActorSystemContract
 from tests.contracts.blobs import BlobsContract
 from tests.contracts.clock import ClockContract

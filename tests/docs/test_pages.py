@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from claynet.sim.reader import load
+from claynet.sim.scenario.reader import load
 from tests.docs.pages import DOCS, PAGES, ROOT, blocks, name_of, without_blocks
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")

@@ -12,13 +12,13 @@ import claynet.taskapi
 from claynet.actors import events
 from claynet.actors.config import NodeConfig, ProviderConfig, RequestorConfig
 from claynet.cli import commands, output
-from claynet.sim import plan, read_distribution, read_events, read_expect, read_network, units
 from claynet.sim.durations import DEFAULTS
-from claynet.sim.metrics import METRICS
 from claynet.sim.options import RunOptions
-from claynet.sim.read_distribution import format_distribution
-from claynet.sim.reader import load
 from claynet.sim.runner import run_scenario
+from claynet.sim.scenario import plan, read_distribution, read_events, read_expect, read_network, units
+from claynet.sim.scenario.read_distribution import format_distribution
+from claynet.sim.scenario.reader import load
+from claynet.sim.watch.metrics import METRICS
 from claynet.taskapi.handlers import ProviderAppHandler, RequestorAppHandler
 from claynet.taskapi.parts import Status
 from claynet.taskapi.testkit import rule_names
@@ -39,7 +39,7 @@ def keys_in_code() -> set[str]:
         *read_expect.FORMS,
         *read_expect.RELATIONS,
     }
-    for file in [*(ROOT / "sim").glob("read_*.py"), ROOT / "sim" / "reader.py"]:
+    for file in [*(ROOT / "sim" / "scenario").glob("read_*.py"), ROOT / "sim" / "scenario" / "reader.py"]:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in READS:
                 found |= {arg.value for arg in node.args[:2] if isinstance(arg, ast.Constant) and isinstance(arg.value, str)}

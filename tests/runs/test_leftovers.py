@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from claynet.sim.leftovers import children
+from claynet.sim.watch.leftovers import children
 from tests.runs.command import SCENARIOS, claynet
 
 

@@ -5,8 +5,8 @@ import os
 import pytest
 
 from claynet.sim.options import RunOptions
-from claynet.sim.reader import Overrides, load
 from claynet.sim.runner import run_scenario
+from claynet.sim.scenario.reader import Overrides, load
 from tests.runs.command import SCENARIOS, claynet
 
 QUICK = ("two-requestors", "lossy-wan", "partition-heal", "zero-price", "nobody-fits")

@@ -9,13 +9,22 @@ from pathlib import Path
 import pytest
 
 from claynet.actors.ports import SECOND
-from claynet.sim.expect import Leftovers, Verdict, make_checks
-from claynet.sim.hub import EventHub, Subscriber
-from claynet.sim.metrics import METRICS, Metrics, TasksDone
-from claynet.sim.plan import CrashEvent, EventPlan, Expectation, LeftoversExpected, MetricExpected, TasksExpected, When, WhyExpected
-from claynet.sim.reader import load
-from claynet.sim.triggers import Triggers
-from claynet.sim.why import MOST_ENTRIES, Reasons
+from claynet.sim.scenario.plan import (
+    CrashEvent,
+    EventPlan,
+    Expectation,
+    LeftoversExpected,
+    MetricExpected,
+    TasksExpected,
+    When,
+    WhyExpected,
+)
+from claynet.sim.scenario.reader import load
+from claynet.sim.watch.expect import Leftovers, Verdict, make_checks
+from claynet.sim.watch.hub import EventHub, Subscriber
+from claynet.sim.watch.metrics import METRICS, Metrics, TasksDone
+from claynet.sim.watch.triggers import Triggers
+from claynet.sim.watch.why import MOST_ENTRIES, Reasons
 from tests.scenario.samples import write
 
 

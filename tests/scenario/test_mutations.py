@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claynet.sim.plan import Plan
-from claynet.sim.reader import ScenarioErrors, load
+from claynet.sim.scenario.plan import Plan
+from claynet.sim.scenario.reader import ScenarioErrors, load
 from tests.scenario.samples import FULL, write
 
 TOKENS = re.findall(r"[\w.%\-]+|[^\w\s]|\s+", FULL)

@@ -9,8 +9,8 @@ import pytest
 
 from claynet.actors.ports import MILLISECOND, SECOND
 from claynet.sim.durations import Distribution
-from claynet.sim.plan import At, CrashEvent, LinkEvent, MetricExpected, PartitionEvent, TasksExpected, When, WhyExpected
-from claynet.sim.reader import Overrides, load
+from claynet.sim.scenario.plan import At, CrashEvent, LinkEvent, MetricExpected, PartitionEvent, TasksExpected, When, WhyExpected
+from claynet.sim.scenario.reader import Overrides, load
 from tests.scenario.samples import FULL, write
 
 

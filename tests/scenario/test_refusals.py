@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from claynet.sim.problems import ScenarioError
-from claynet.sim.reader import Overrides, ScenarioErrors, load
+from claynet.sim.scenario.problems import ScenarioError
+from claynet.sim.scenario.reader import Overrides, ScenarioErrors, load
 from tests.scenario.samples import FULL, write
 
 NOT_VIRTUAL = [(18 + n, f"nodes[{n}].env") for n in range(4)]

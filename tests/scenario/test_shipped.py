@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from claynet.sim.reader import Overrides, load
+from claynet.sim.scenario.reader import Overrides, load
 
 FOLDER = Path(__file__).parents[2] / "scenarios"
 FILES = sorted(FOLDER.glob("*.yaml"))

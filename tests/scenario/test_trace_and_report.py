@@ -10,12 +10,12 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claynet.sim.expect import Leftovers, Verdict
-from claynet.sim.metrics import Metrics
-from claynet.sim.reader import load
-from claynet.sim.report import Run, build_report
-from claynet.sim.trace import TraceWriter
-from claynet.sim.why import Why
+from claynet.sim.scenario.reader import load
+from claynet.sim.watch.expect import Leftovers, Verdict
+from claynet.sim.watch.metrics import Metrics
+from claynet.sim.watch.report import Run, build_report
+from claynet.sim.watch.trace import TraceWriter
+from claynet.sim.watch.why import Why
 from tests.scenario.samples import write
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claynet.sim import units
-from claynet.sim.units import UnitError
+from claynet.sim.scenario import units
+from claynet.sim.scenario.units import UnitError
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from claynet.actors.ports import SECOND
-from claynet.sim.virtual_clock import VirtualClock
-from claynet.sim.virtual_system import VirtualSystem
+from claynet.sim.virtual.clock import VirtualClock
+from claynet.sim.virtual.system import VirtualSystem
 from tests.contracts.actor_system import ActorSystemContract
 from tests.contracts.clock import ClockContract
 from tests.contracts.driver import VirtualDriver

@@ -6,14 +6,14 @@ import pytest
 
 from claynet.actors.ports import MILLISECOND, Address
 from claynet.sim.durations import Distribution, Durations
-from claynet.sim.entropy import SeededEntropy
-from claynet.sim.jobs_direct import DirectJobs
-from claynet.sim.jobs_paced import PacedJobs
-from claynet.sim.memory import KeyedSigner, MemoryBlobs, MemoryStore
-from claynet.sim.network import SimNetwork, everywhere
-from claynet.sim.plan import LinkQuality
-from claynet.sim.scheduler import VirtualScheduler
-from claynet.sim.virtual_system import VirtualSystem
+from claynet.sim.scenario.plan import LinkQuality
+from claynet.sim.virtual.entropy import SeededEntropy
+from claynet.sim.virtual.jobs_direct import DirectJobs
+from claynet.sim.virtual.jobs_paced import PacedJobs
+from claynet.sim.virtual.system import VirtualSystem
+from claynet.sim.wire.memory import KeyedSigner, MemoryBlobs, MemoryStore
+from claynet.sim.wire.network import SimNetwork, everywhere
+from claynet.sim.wire.scheduler import VirtualScheduler
 from tests.contracts.blobs import BlobsContract
 from tests.contracts.driver import VirtualDriver, probe
 from tests.contracts.entropy import EntropyContract

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from claynet.sim.durations import DEFAULTS, Distribution, Durations
-from claynet.sim.entropy import SeededEntropy
+from claynet.sim.virtual.entropy import SeededEntropy
 
 
 def draws(entropy):
@@ -40,7 +40,7 @@ def test_a_stream_does_not_depend_on_draws_made():
 def test_the_values_stay_what_they_are():
     """Recorded scenarios depend on them."""
     entropy = SeededEntropy(7, "pinned")
-    code = "from claynet.sim.entropy import SeededEntropy as S; e = S(7, 'pinned'); print(e.new_id(), e.below(1000), e.fraction())"
+    code = "from claynet.sim.virtual.entropy import SeededEntropy as S; e = S(7, 'pinned'); print(e.new_id(), e.below(1000), e.fraction())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == [entropy.new_id(), str(entropy.below(1000)), str(entropy.fraction())]
     assert SeededEntropy(7, "pinned").new_id() == "368b3f115d2a0b30a4776b6196f62361"

@@ -22,12 +22,12 @@ from pathlib import Path
 import pytest
 
 from claynet.actors.ports import MILLISECOND, SECOND, Address
-from claynet.sim.app_fence import app_fence
-from claynet.sim.entropy import SeededEntropy
-from claynet.sim.fence import Fence, FenceError
-from claynet.sim.interpose import TARGETS
-from claynet.sim.virtual_clock import EPOCH
-from claynet.sim.virtual_system import VirtualSystem
+from claynet.sim.virtual.app_fence import app_fence
+from claynet.sim.virtual.clock import EPOCH
+from claynet.sim.virtual.entropy import SeededEntropy
+from claynet.sim.virtual.fence import Fence, FenceError
+from claynet.sim.virtual.interpose import TARGETS
+from claynet.sim.virtual.system import VirtualSystem
 from tests.contracts.driver import PATIENCE, Box, Probe
 
 SOMEWHERE = "/proc/nowhere/file"

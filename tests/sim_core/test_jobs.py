@@ -8,13 +8,13 @@ import pytest
 
 from claynet.actors.ports import MILLISECOND, SECOND, Address, Digest, FileRef, JobDone, Outcome
 from claynet.sim.durations import Distribution, Durations
-from claynet.sim.entropy import SeededEntropy
-from claynet.sim.fence import FenceError
-from claynet.sim.jobs_direct import DirectJobs
-from claynet.sim.jobs_paced import PacedJobs
-from claynet.sim.memory import MemoryBlobs
-from claynet.sim.tape import DivergenceError, ReplayJobs, Tape, TapeError, TapeHeader, TapeWriter
-from claynet.sim.virtual_system import VirtualSystem
+from claynet.sim.virtual.entropy import SeededEntropy
+from claynet.sim.virtual.fence import FenceError
+from claynet.sim.virtual.jobs_direct import DirectJobs
+from claynet.sim.virtual.jobs_paced import PacedJobs
+from claynet.sim.virtual.system import VirtualSystem
+from claynet.sim.virtual.tape import DivergenceError, ReplayJobs, Tape, TapeError, TapeHeader, TapeWriter
+from claynet.sim.wire.memory import MemoryBlobs
 from tests.contracts.driver import PATIENCE, Box, Probe
 from tests.contracts.jobs import DONE, Doing, UntilKilled
 

@@ -8,9 +8,9 @@ from heapq import heappop, heappush
 import pytest
 
 from claynet.actors.ports import Address
-from claynet.sim.kernel import LivelockError
-from claynet.sim.virtual_clock import EPOCH, VirtualClock
-from claynet.sim.virtual_system import VirtualSystem
+from claynet.sim.virtual.clock import EPOCH, VirtualClock
+from claynet.sim.virtual.kernel import LivelockError
+from claynet.sim.virtual.system import VirtualSystem
 from tests.contracts.driver import Box, Probe, probe
 
 ME = Address("me")

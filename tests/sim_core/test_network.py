@@ -6,12 +6,12 @@ import pytest
 
 from claynet.actors.ports import MILLISECOND, SECOND, Address, Announced, LinkBytes, LinkDown, LinkFailed, LinkUp, NodeId
 from claynet.sim.durations import Distribution
-from claynet.sim.entropy import SeededEntropy
-from claynet.sim.network import SimNetwork
-from claynet.sim.plan import LinkQuality
-from claynet.sim.scheduler import VirtualScheduler
-from claynet.sim.virtual_system import VirtualSystem
-from claynet.sim.wires import MOST_RETRANSMITS, RETRANSMIT
+from claynet.sim.scenario.plan import LinkQuality
+from claynet.sim.virtual.entropy import SeededEntropy
+from claynet.sim.virtual.system import VirtualSystem
+from claynet.sim.wire.network import SimNetwork
+from claynet.sim.wire.scheduler import VirtualScheduler
+from claynet.sim.wire.wires import MOST_RETRANSMITS, RETRANSMIT
 from tests.contracts.driver import Box, Probe
 
 MS = MILLISECOND

@@ -11,8 +11,8 @@ import pykka
 import pytest
 
 from claynet.actors.ports import Address
-from claynet.sim.virtual_actor import BlockingGetError
-from claynet.sim.virtual_system import VirtualSystem
+from claynet.sim.virtual.actor import BlockingGetError
+from claynet.sim.virtual.system import VirtualSystem
 from tests.contracts.driver import Box, Probe, probe
 
 ME, OTHER = Address("n#1/me"), Address("n#1/other")
@@ -161,9 +161,9 @@ from hashlib import blake2b
 import pykka
 from claynet.actors.ports import MILLISECOND, Address
 from claynet.sim.durations import Distribution
-from claynet.sim.entropy import SeededEntropy
-from claynet.sim.virtual_clock import VirtualClock
-from claynet.sim.virtual_system import VirtualSystem
+from claynet.sim.virtual.entropy import SeededEntropy
+from claynet.sim.virtual.clock import VirtualClock
+from claynet.sim.virtual.system import VirtualSystem
 
 system, trace = VirtualSystem(), blake2b()
 clock, world = VirtualClock(system), SeededEntropy(int(sys.argv[1]))

@@ -8,8 +8,8 @@ import pytest
 
 from claynet.actors.app_manager import load
 from claynet.actors.ports import Outcome
-from claynet.sim.reader import ScenarioErrors
-from claynet.sim.reader import load as load_scenario
+from claynet.sim.scenario.reader import ScenarioErrors
+from claynet.sim.scenario.reader import load as load_scenario
 from tests.actors.harness import APP, APP_ID, OTHER, PRICE, World
 
 ROOT = Path(__file__).parents[2]

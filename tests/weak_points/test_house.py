@@ -15,8 +15,8 @@ import pykka
 import pytest
 
 from claynet.actors.ports import Address
-from claynet.sim.fence import FenceError
-from claynet.sim.virtual_system import VirtualSystem
+from claynet.sim.virtual.fence import FenceError
+from claynet.sim.virtual.system import VirtualSystem
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("actors", "apps", "cli", "envs", "net", "proto", "sim", "taskapi")

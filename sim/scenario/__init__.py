@@ -1,0 +1,1 @@
+"""Scenario files: YAML to a validated Plan. Nothing here runs anything."""

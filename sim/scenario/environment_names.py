@@ -1,0 +1,31 @@
+"""Which environment names a scenario may use, and in which mode.
+
+Knows names, and asks the registry of environments for what they are capable of; none is made or probed. Must not know nodes.
+"""
+
+from __future__ import annotations
+
+from claynet.envs import registry
+from claynet.sim.scenario.plan import Mode
+
+PLANNED = ("docker_cpu", "docker_gpu")
+"""Names that scenarios may use though a version may not have them yet: they are refused with a remedy, not as a typing mistake."""
+
+
+def known() -> tuple[str, ...]:
+    """Return every name that may stand in a file, sorted."""
+    return tuple(sorted({*PLANNED, *registry.names()}))
+
+
+def refusal(env: str, mode: Mode) -> tuple[str, str] | None:
+    """Return (message, remedy) when nodes cannot use a known environment in this mode; None when they can."""
+    if env not in registry.names():
+        return f"the environment {env!r} is not available yet in this version", "use --env process"
+    try:
+        kind = registry.find(env)
+    except Exception as error:  # whatever a third-party package raises on import
+        return f"the environment {env!r} cannot be used: {type(error).__name__}: {error}", "repair or remove its package"
+    if mode not in kind.modes:
+        remedy = "use --mode paced, or --env model" if mode == "virtual" else f"it runs in {', '.join(sorted(kind.modes))}"
+        return f"mode {mode} cannot run the environment {env!r}", remedy
+    return None

@@ -1,0 +1,1 @@
+"""What is seen of a run: events, metrics, checks, traces, reports. Nothing here changes one."""

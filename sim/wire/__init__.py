@@ -1,0 +1,1 @@
+"""The simulated network, and the ports of memory and identity that go with it."""
