@@ -8,7 +8,7 @@ from __future__ import annotations
 from claynet.actors.descriptors import Descriptor, DescriptorError, parse
 from claynet.actors.messages import AppRequest, Bounced, LeaveApp, OpDone, RuntimeEnded, RuntimeOp, StopService, UseApp
 from claynet.actors.ports import ActorFailed, Address, Outcome, Ports, Refusal
-from claynet.actors.runtime import Runtime
+from claynet.actors.runtime import start_runtime
 from claynet.actors.shell import Shell, handles
 
 RESTARTS = 3
@@ -162,20 +162,10 @@ class AppManager(Shell):
             return Outcome("error", code=runnable.rule, detail=runnable.detail)
         service.made += 1
         runtime_id = f"{self._prefix}/app/{app_id}/{service.made}"
-        backend = environment.backend(runnable, "requestor", runtime_id, f"requestor/{app_id}")
-        address = service.address = Address(runtime_id)
-        self._apps[address] = app_id
-        self.ports.system.spawn(
-            Runtime,
-            address,
-            self.address,
-            self.ports,
-            runtime_id,
-            runnable.image,
-            "requestor",
-            backend,
-            self._start_limit,
-            address=address,
+        # Before the service is spawned: it may fail at once.
+        self._apps[Address(runtime_id)] = app_id
+        service.address = start_runtime(
+            self.ports, self.address, runnable, "requestor", runtime_id, f"requestor/{app_id}", self._start_limit
         )
         return None
 

@@ -30,7 +30,7 @@ from claynet.actors.core.records import (
 from claynet.actors.messages import Grant, OpCall, OpCollect, OpDone, OpPlace, Revoke, RuntimeOp, StopService
 from claynet.actors.ports import SECOND, Address, FileRef, NodeId, Outcome, Placement, Runnable
 from claynet.actors.provider_base import ProviderBase
-from claynet.actors.runtime import Runtime
+from claynet.actors.runtime import start_runtime
 from claynet.proto import golem_task_api_pb2 as api
 from claynet.proto import layout
 
@@ -110,21 +110,8 @@ class Computing(ProviderBase):
             self._slot_failed(slot, *runnable)
             return
         runtime_id = f"{self._prefix}/slot/{slot.id}"
-        address = Address(runtime_id)
-        environment = self.ports.environments[self._provider.env]
-        backend = environment.backend(runnable, "provider", runtime_id, f"provider/{slot.id}")
-        self._runtimes[slot.id] = address
-        self.ports.system.spawn(
-            Runtime,
-            address,
-            self.address,
-            self.ports,
-            runtime_id,
-            runnable.image,
-            "provider",
-            backend,
-            self._config.start_limit,
-            address=address,
+        self._runtimes[slot.id] = start_runtime(
+            self.ports, self.address, runnable, "provider", runtime_id, f"provider/{slot.id}", self._config.start_limit
         )
         folder = layout.provider_subtask_inputs()
         files = tuple(Placement(str(folder / file.name), file.digest) for file in slot.inputs if file.name)

@@ -16,7 +16,7 @@ from claynet.actors.core.records import Decline, Header, Offer
 from claynet.actors.messages import OpCall, OpDone, RuntimeOp, SendTo, StopService
 from claynet.actors.ports import SECOND, Address, NodeId, Outcome, Refusal, Runnable
 from claynet.actors.provider_base import ProviderBase
-from claynet.actors.runtime import Runtime
+from claynet.actors.runtime import start_runtime
 from claynet.proto import golem_task_api_pb2 as api
 
 BENCHMARK_LIMIT = 120 * SECOND
@@ -148,22 +148,9 @@ class Offers(ProviderBase):
         self._benchmarks[runnable.image] = "running"
         self._benchmarks_begun += 1
         runtime_id = f"{self._prefix}/benchmark/{self._benchmarks_begun}"
-        address = Address(runtime_id)
-        self._benchmark_runs[runtime_id] = (runnable.image, address)
         folder = f"benchmark/{self._benchmarks_begun}"
-        backend = self.ports.environments[self._provider.env].backend(runnable, "provider", runtime_id, folder)
-        self.ports.system.spawn(
-            Runtime,
-            address,
-            self.address,
-            self.ports,
-            runtime_id,
-            runnable.image,
-            "provider",
-            backend,
-            self._config.start_limit,
-            address=address,
-        )
+        address = start_runtime(self.ports, self.address, runnable, "provider", runtime_id, folder, self._config.start_limit)
+        self._benchmark_runs[runtime_id] = (runnable.image, address)
         op = OpCall("RunBenchmark", api.RunBenchmarkRequest().SerializeToString(), BENCHMARK_LIMIT)
         self.tell(address, RuntimeOp(runtime_id, op, self.address))
 

@@ -12,7 +12,7 @@ from types import TracebackType
 
 from claynet.actors.core import runtime as machine
 from claynet.actors.messages import Bounced, OpCall, OpCollect, OpDone, OpPlace, RuntimeEnded, RuntimeOp, StopService
-from claynet.actors.ports import Address, JobDone, Outcome, Ports, RuntimeBackend, Side, Work
+from claynet.actors.ports import Address, JobDone, Outcome, Ports, Runnable, RuntimeBackend, Side, Work
 from claynet.actors.shell import Shell, handles
 
 URGENT = {"AbortTask": "abort_task", "AbortSubtask": "abort_subtask", "Shutdown": "shutdown"}
@@ -193,3 +193,11 @@ class Runtime(Shell):
             state=state.status,
             reason=state.reason,
         )
+
+
+def start_runtime(ports: Ports, parent: Address, service: Runnable, side: Side, runtime_id: str, folder: str, start_limit: int) -> Address:
+    """Spawn the Runtime of a new service, a child of `parent`; its id is its address, `folder` its work dir."""
+    address = Address(runtime_id)
+    backend = ports.environments[service.env].backend(service, side, runtime_id, folder)
+    ports.system.spawn(Runtime, address, parent, ports, runtime_id, service.image, side, backend, start_limit, address=address)
+    return address

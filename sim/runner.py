@@ -20,8 +20,8 @@ from claynet.sim.engine import Engine, Pulse
 from claynet.sim.options import Progress, RunOptions
 from claynet.sim.preflight import preflight
 from claynet.sim.scenario.plan import EventPlan, Plan
-from claynet.sim.virtual.engine import virtual_engine
 from claynet.sim.virtual.entropy import SeededEntropy
+from claynet.sim.virtual_engine import virtual_engine
 from claynet.sim.watch.expect import Leftovers, Verdict, make_checks
 from claynet.sim.watch.hub import EventHub, Subscriber
 from claynet.sim.watch.leftovers import children
