@@ -7,6 +7,7 @@ Ids are strings, amounts integers of 10^-9 token, reasons one line for people. `
 | --- | --- |
 | `node` | `state` (started, stopped), `id` (the node id) |
 | `task` | `id`, `name`, `app` (app id), `before` (null when made), `state`, `reason` |
+| `results` | `id`, `name`: a finished task's; `files`: its final results, each `[name, digest, size]`, stored as blobs of the node |
 | `subtask` | `id`, `task`, `name` (the task's), `provider` (node id), `before`, `state`, `reason`: the requestor's view |
 | `offer` | `task`, `name`, `provider`, `price`, `score`: the requestor pooled it |
 | `decline` | `task`, `provider`, `rule`, `detail`, `by` (`provider`: it says why it does not offer or take; `requestor`: why an offer is not used) |

@@ -51,6 +51,8 @@ class TaskFlow(RequestorBase):
         elif what == "pending":
             self._pending_answered(task, outcome)
         elif what == "outputs":
+            files = [[file.name, file.digest, file.size] for file in outcome.files]
+            self.ports.sink.emit("results", id=task.id, name=task.spec.name, files=files)
             self._dialogue.tidy(app, key, task.id)
         elif what in ("abort_task", "tidy"):
             self._keeper.done(key, task, "app")

@@ -28,6 +28,7 @@ from claynet.sim.watch.leftovers import children
 from claynet.sim.watch.metrics import Metrics, TasksDone
 from claynet.sim.watch.recorder import Recorder
 from claynet.sim.watch.report import Report, Run, build_report
+from claynet.sim.watch.results import Results
 from claynet.sim.watch.trace import TraceWriter
 from claynet.sim.watch.triggers import Triggers
 from claynet.sim.watch.why import Reasons
@@ -93,7 +94,8 @@ class _Attempt:
         self._reasons = Reasons(node.name for node in plan.nodes if node.provider)
         self._checks = make_checks(plan, self._metrics, self._reasons)
         self._done = TasksDone(sum(1 for _ in plan.instances()))
-        counting: tuple[Subscriber, ...] = (self._recorder, self._metrics, self._reasons, self._done)
+        self._results = Results()
+        counting: tuple[Subscriber, ...] = (self._recorder, self._metrics, self._reasons, self._done, self._results)
         for subscriber in (*counting, Triggers(plan.events, self._fire), _Bugs(self._failures), *self._checks):
             self._hub.subscribe(subscriber)
 
@@ -116,6 +118,8 @@ class _Attempt:
                 engine.close()
             leftovers = Leftovers(processes=len(children() - before))
             self._keep_logs(Path(folder))
+            if self._options.out is not None:
+                self._results.write(self._options.out / "results", world.blobs)
         digest = self._trace.close()
         if self._failures:
             raise HarnessError(f"an actor failed, which is a bug of claynet: {self._failures[0]}")

@@ -147,6 +147,10 @@ class SimWorld:
         """Return a node's present life."""
         return self._places[name].node
 
+    def blobs(self, name: str) -> Blobs:
+        """Return a node's files."""
+        return self._places[name].blobs
+
     def node_id(self, name: str) -> NodeId:
         """Return a node's id."""
         return self._places[name].signer.node_id

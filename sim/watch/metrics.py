@@ -136,9 +136,9 @@ class Metrics:
 
 
 class TasksDone:
-    """Tells when every planned task is final and every payment due is acknowledged. Constant time per event."""
+    """Tells when every planned task is final, its results are stored and every payment due is acknowledged. Constant time per event."""
 
-    KINDS = frozenset({"task", "subtask", "payment"})
+    KINDS = frozenset({"task", "subtask", "payment", "results"})
 
     def __init__(self, planned: int) -> None:
         """Take the number of tasks the plan makes."""
@@ -146,6 +146,7 @@ class TasksDone:
         self._final: set[str] = set()
         self._open: set[str] = set()
         self._settled: set[str] = set()
+        self._unstored: set[str] = set()
         self.subtasks_done = 0
         """Accepted results so far, for progress displays."""
 
@@ -154,6 +155,10 @@ class TasksDone:
         if kind == "task":
             if fields["state"] in TASK_FINAL:
                 self._final.add(str(fields["id"]))
+            if fields["state"] == "finished":
+                self._unstored.add(str(fields["id"]))
+        elif kind == "results":
+            self._unstored.discard(str(fields["id"]))
         elif kind == "subtask":
             self.subtasks_done += fields["state"] == "finished"
         elif kind == "payment" and fields["state"] != "received":
@@ -172,4 +177,4 @@ class TasksDone:
     @property
     def done(self) -> bool:
         """Tell whether nothing planned is open any more."""
-        return len(self._final) >= self._planned and not self._open
+        return len(self._final) >= self._planned and not self._open and not self._unstored

@@ -50,6 +50,17 @@ def test_the_command_that_replays_is_left_beside_the_tape(recorded):
     assert f"--replay {recorded[0] / 'tape.msgpack'}" in text
 
 
+def test_the_final_results_are_kept_and_are_those_of_the_replay(recorded, tmp_path):
+    def files(out):
+        return {path.relative_to(out): path.read_bytes() for path in (out / "results").rglob("*") if path.is_file()}
+
+    found = files(recorded[0])
+    assert len(found) == 8
+    assert {path.parts[1] for path in found} == {"requestors-0", "requestors-1"}
+    assert claynet("run", FIRST_LIGHT, "--replay", recorded[0] / "tape.msgpack", "--out", tmp_path)[0] == 0
+    assert files(tmp_path) == found
+
+
 def test_no_process_is_left(recorded):
     assert recorded[1]["leftovers"]["processes"] == 0
     assert not children()

@@ -150,7 +150,7 @@ def test_every_metric_has_a_value() -> None:
     assert {Metrics().value(metric) for metric in METRICS} == {0}
 
 
-def test_done_means_final_and_paid(tmp_path: Path) -> None:
+def test_done_means_final_stored_and_paid(tmp_path: Path) -> None:
     story = Story(tmp_path)
     seen = []
     steps: list[Callable[[], None]] = [
@@ -160,12 +160,13 @@ def test_done_means_final_and_paid(tmp_path: Path) -> None:
         lambda: story.payment("s1", "sent"),
         lambda: story.payment("s1", "received", node="honest-0"),
         lambda: story.payment("s1", "acknowledged"),
+        lambda: story.hub.sink("requestors-0").emit("results", id="t1", name="pow", files=[]),
         lambda: story.payment("s1", "sent"),
     ]
     for tell in steps:
         tell()
         seen.append(story.done.done)
-    assert seen == [False, False, False, False, False, True, True]
+    assert seen == [False, False, False, False, False, False, True, True]
 
 
 def test_why_needs_the_rule_of_each_provider(tmp_path: Path) -> None:
