@@ -188,6 +188,8 @@ class P2PNetwork:
                 text = error.reason if isinstance(error, HandshakeError) else describe(error)
                 reasons.append(f"{_where(place)}: {text}")
                 continue
+            with self._condition:
+                self._book[peer] = place  # it has just proved that it is to be found there
             if not self._carry(stream, peer, _where(place), up, incoming=False):
                 failed(f"{_where(place)}: the network is shut down")
             return

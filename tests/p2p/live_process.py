@@ -1,4 +1,6 @@
-"""Runs one live node in this process, for the two-process test: `live_process.py ROLE DATA_DIR [PORT]`.
+"""Runs one live node in this process, for the two-process tests: `live_process.py ROLE DATA_DIR LISTEN DIAL`.
+
+LISTEN is a port or 0 for any; DIAL is a port to call or 0 for none. A requestor creates a task in its first life only.
 
 Speaks JSON lines on standard output: first {"port", "id"}, then every event, last {"balance"}. Ends when standard input ends.
 """
@@ -33,7 +35,8 @@ class Lines:
         self.say(kind=kind, **fields)
 
 
-def main(role, data_dir, port):
+def main(role, data_dir, listen, dial):
+    is_new = not (data_dir / "node.sqlite").exists()
     lines = Lines()
     files = read_folder(ROOT / "apps" / "tutorial")
     config = NodeConfig(
@@ -46,11 +49,11 @@ def main(role, data_dir, port):
     def environments(folder, blobs):
         return {"process": ProcessEnvironment(folder / "process", blobs, AppTable.installed())}
 
-    with LiveNode(data_dir, config, environments, lines) as live:
+    with LiveNode(data_dir, config, environments, lines, port=listen) as live:
         lines.say(port=live.port, id=live.node_id)
-        if role == "provider":
-            live.dial("127.0.0.1", port)
-        else:
+        if dial:
+            live.dial("127.0.0.1", dial)
+        if role == "requestor" and is_new:
             data = b"some input"
             inputs = (FileRef("input.txt", live.blobs.put(data), len(data)),)
             params = json.dumps({"difficulty": 8, "resources": ["input.txt"]})
@@ -61,4 +64,4 @@ def main(role, data_dir, port):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else 0)
+    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))

@@ -46,9 +46,9 @@ def rest(process):
 
 
 def test_a_task_finishes_over_a_real_link(tmp_path):
-    with child("requestor", tmp_path / "r") as requestor:
+    with child("requestor", tmp_path / "r", 0, 0) as requestor:
         hello = until(requestor, lambda event: "port" in event)[-1]
-        with child("provider", tmp_path / "p", hello["port"]) as provider:
+        with child("provider", tmp_path / "p", 0, hello["port"]) as provider:
             provider_id = until(provider, lambda event: "port" in event)[-1]["id"]
             seen = []
 
@@ -72,3 +72,55 @@ def test_a_task_finishes_over_a_real_link(tmp_path):
     opening = 1_000 * 10**9
     assert [event["balance"] for event in events if "balance" in event] == [opening - 2 * amount]
     assert [event["balance"] for event in received if "balance" in event] == [opening + 2 * amount]
+
+
+def over(seen):
+    """Make a predicate: the task is finished and both payments acknowledged, counting what `seen` holds from earlier lives."""
+
+    def found(event):
+        if event.get("kind") in ("task", "payment"):
+            seen.append((event["kind"], event["state"], event["id"]))
+        acknowledged = {entry for entry in seen if entry[:2] == ("payment", "acknowledged")}
+        return len(acknowledged) == 2 and any(entry[:2] == ("task", "finished") for entry in seen)
+
+    return found
+
+
+def state(kind, name):
+    return lambda event: event.get("kind") == kind and event["state"] == name
+
+
+def hello(process):
+    return until(process, lambda event: "port" in event)[-1]
+
+
+def test_a_provider_that_is_killed_takes_up_its_work_again(tmp_path):
+    with child("requestor", tmp_path / "r", 0, 0) as requestor:
+        port = hello(requestor)["port"]
+        with child("provider", tmp_path / "p", 0, port) as provider:
+            until(provider, state("slot", "computing"))
+            provider.kill()
+        with child("provider", tmp_path / "p", 0, port) as provider:
+            events = until(requestor, over([]))
+            until(provider, state("slot", "paid"))
+    assert not [event for event in events if event.get("kind") in ("misuse", "actor_failed")]
+    finished = [event["id"] for event in events if event.get("kind") == "subtask" and event["state"] == "finished"]
+    assert len(finished) == 2
+
+
+def test_a_requestor_that_is_killed_takes_up_its_task_again(tmp_path):
+    seen = []
+    with child("requestor", tmp_path / "r", 0, 0) as requestor:
+        port = hello(requestor)["port"]
+        with child("provider", tmp_path / "p", 0, port) as provider:
+            before = until(requestor, state("subtask", "computing"))
+            requestor.kill()
+            with child("requestor", tmp_path / "r", port, 0) as again:
+                events = until(again, over(seen))
+            until(provider, state("slot", "paid"))
+    assert not [event for event in events if event.get("kind") in ("misuse", "actor_failed")]
+    # The subtask that was under way is the one whose result is accepted: nothing was computed twice.
+    under_way = [event["id"] for event in before if event.get("kind") == "subtask" and event["state"] == "computing"]
+    finished = [event["id"] for event in events if event.get("kind") == "subtask" and event["state"] == "finished"]
+    assert set(under_way) <= set(finished)
+    assert len(set(finished)) == 2
