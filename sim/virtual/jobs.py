@@ -6,6 +6,7 @@ Knows virtual time, duration models and who listens. Must not know where outcome
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Protocol
 
@@ -55,7 +56,7 @@ class Pending:
         self.duration = duration
 
 
-class VirtualJobs:
+class VirtualJobs(ABC):
     """Implements `ports.Jobs` but for where outcomes come from: `_begin`, `_outcome` and `_abandon`."""
 
     def __init__(self, system: VirtualSystem, durations: Durations, entropy: Entropy, observer: JobObserver | None = None) -> None:
@@ -121,17 +122,17 @@ class VirtualJobs:
         self._observer.job_done(job.job_id, job.kind, outcome, self._system.now)
         self._system.tell(job.reply_to, JobDone(job.job_id, job.kind, outcome))
 
+    @abstractmethod
     def _begin(self, job: Pending) -> None:
         """Start the work. Runs with the fence lifted."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _outcome(self, job: Pending) -> Outcome:
         """Give the outcome; the virtual time of its end is now. Runs with the fence lifted; may wait."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _abandon(self, job: Pending) -> None:
         """Nobody wants the outcome: stop the work. Runs with the fence lifted."""
-        raise NotImplementedError
 
     def _told(self, job: Pending, outcome: Outcome) -> None:
         """An outcome is about to be told."""
