@@ -41,18 +41,17 @@ class Recorder:
     def job_submitted(self, job_id: str, kind: str, at: int, duration: int) -> None:
         """Hear of a job that starts now."""
         with self._lock:
-            self._trace.record(at, "job", job_id, "", kind, duration=duration)
+            self._trace.record(at, "job", node_of(job_id), "", kind, job=job_id, duration=duration)
 
     def job_done(self, job_id: str, kind: str, outcome: Outcome, at: int) -> None:
         """Hear of an outcome that is about to be told."""
         raw = blake2b(msgspec.msgpack.encode(outcome), digest_size=32).hexdigest()
         with self._lock:
-            self._trace.record(at, "outcome", job_id, "", kind, raw, status=outcome.status, code=outcome.code)
+            self._trace.record(at, "outcome", node_of(job_id), "", kind, raw, job=job_id, status=outcome.status, code=outcome.code)
 
     def on_event(self, kind: str, at: int, node: str, fields: Mapping[str, object]) -> None:
         """Hear of a node's event."""
         more = {name: value for name, value in fields.items() if name not in ("tag", "digest") and name not in _NOT_TRACED}
-        # A name that every line has already gets an underscore: `from` and `to` are the emitter's.
         with self._lock:
             self._trace.record(at, kind, node, "", str(fields.get("tag", "")), str(fields.get("digest", "")), **more)
 
@@ -61,6 +60,11 @@ class Recorder:
         if self._trace.is_full:
             with self._lock:
                 self._trace.flush()
+
+
+def node_of(job_id: str) -> str:
+    """Return the name of the node whose job has this id: ids begin with the node's life, `NAME#LIFE/`."""
+    return job_id.partition("#")[0]
 
 
 def tag_of(data: bytes) -> str:
