@@ -134,7 +134,7 @@ class VirtualJobs(ABC):
     def _abandon(self, job: Pending) -> None:
         """Nobody wants the outcome: stop the work. Runs with the fence lifted."""
 
-    def _told(self, job: Pending, outcome: Outcome) -> None:
+    def _told(self, job: Pending, outcome: Outcome) -> None:  # noqa: B027 - a hook: most have nothing to do
         """An outcome is about to be told."""
 
 
