@@ -56,7 +56,10 @@ def run_command(
     env: Env = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for report, trace, tape and logs.")] = None,
     replay: Annotated[Path | None, typer.Option(metavar="TAPE", help="Take all outside outcomes from this tape.")] = None,
-    self_check: Annotated[Switch, typer.Option(help="In mode virtual: run twice and compare the trace hashes.")] = Switch.ON,
+    self_check: Annotated[
+        Switch | None,
+        typer.Option(help="In mode virtual: run twice and compare the trace hashes (by default when the run takes under ten seconds)."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run a scenario. Exit code 0: all expectations hold; 1: some do not; 2: the file is wrong; 3: the harness failed."""
@@ -64,7 +67,7 @@ def run_command(
     from claynet.sim.options import RunOptions
     from claynet.sim.scenario.reader import Overrides
 
-    options = RunOptions(out=out, replay=replay, self_check=self_check is Switch.ON)
+    options = RunOptions(out=out, replay=replay, self_check=None if self_check is None else self_check is Switch.ON)
     raise typer.Exit(run_file(file, Overrides(seed, mode, env), options, Output(as_json)))
 
 

@@ -10,12 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from claynet.cli.output import DONE, UNMET, Output
+from claynet.cli.output import DONE, UNMET, Output, note
 from claynet.cli.problems import report_problems
 from claynet.cli.progress import progress_display
 from claynet.sim.options import RunOptions
 from claynet.sim.scenario.plan import Plan
 from claynet.sim.scenario.reader import Overrides, ScenarioErrors, load
+from claynet.sim.watch.report import Report
 
 
 def run_file(file: Path, overrides: Overrides, options: RunOptions, output: Output) -> int:
@@ -27,18 +28,20 @@ def run_file(file: Path, overrides: Overrides, options: RunOptions, output: Outp
     wrong = _wrong_option(options, plan)
     if wrong:
         return output.error("usage", wrong)
-    fields = _run(plan, options, output)
-    if isinstance(fields, int):
-        return fields
+    report = _run(plan, options, output)
+    if isinstance(report, int):
+        return report
     if output.as_json:
-        output.result(fields)
+        output.result(report.fields)
     else:
-        _print(fields, options.out)
-    return DONE if fields["ok"] else UNMET
+        _print(report.fields, options.out)
+        if plan.mode == "virtual":
+            note("run twice, traces compared" if report.is_checked else "run once; --self-check on runs it twice and compares the traces")
+    return DONE if report.ok else UNMET
 
 
-def _run(plan: Plan, options: RunOptions, output: Output) -> dict[str, Any] | int:
-    """Return the report's fields, or the exit code when there is none."""
+def _run(plan: Plan, options: RunOptions, output: Output) -> Report | int:
+    """Return the report, or the exit code when there is none."""
     # Not at the top: these bring actors and environments, which a file with findings does not need.
     from claynet.cli.real_engine import real_engine
     from claynet.sim.preflight import PreflightError
@@ -49,7 +52,7 @@ def _run(plan: Plan, options: RunOptions, output: Output) -> dict[str, Any] | in
     sys.path[:0] = [folder for folder in module_path(plan) if folder not in sys.path]  # for apps that run in this process
     try:
         with progress_display(plan.name) as show:
-            return run_scenario(plan, replace(options, on_progress=show), real_engine).fields
+            return run_scenario(plan, replace(options, on_progress=show), real_engine)
     except PreflightError as error:
         return output.error("preflight", str(error))
     except TapeError as error:

@@ -30,7 +30,7 @@ class RunOptions:
     """Folder for report, trace, tape and logs; None: nothing is written, the trace is only hashed."""
     replay: Path | None = None
     """A tape to take all outside outcomes from."""
-    self_check: bool = True
-    """In `virtual`: run the plan a second time and compare the trace hashes."""
+    self_check: bool | None = None
+    """In `virtual`: run the plan a second time and compare the trace hashes. None: when the first run was quick."""
     on_progress: Callable[[Progress], None] | None = None
     """Called from the running thread, between handlers, now and then; must return at once."""

@@ -37,7 +37,7 @@ from claynet.sim.wire.network import SimNetwork
 from claynet.sim.world import SimWorld
 
 CHECK_AGAIN_BELOW = 10.0
-"""A virtual run that took fewer real seconds than this is run twice when the self-check is on."""
+"""A virtual run that took fewer real seconds than this is run twice unless the self-check is off."""
 
 MakeEngine = Callable[[Plan, Recorder], Engine]
 
@@ -56,9 +56,10 @@ def run_scenario(plan: Plan, options: RunOptions, make_real_engine: MakeEngine |
     first = _Attempt(plan, options, make_real_engine).run()
     if _is_checked(plan, options, first):
         again = _Attempt(plan, replace(options, out=None, on_progress=None), None).run()
-        same = again.fields["trace_hash"] == first.fields["trace_hash"]
-        if not same:
-            first = Report({**first.fields, "ok": False, "expectations": [*first.fields["expectations"], _DIVERGED]})
+        if again.fields["trace_hash"] == first.fields["trace_hash"]:
+            first = replace(first, is_checked=True)
+        else:
+            first = Report({**first.fields, "ok": False, "expectations": [*first.fields["expectations"], _DIVERGED]}, is_checked=True)
     if options.out is not None:
         _write(plan, options.out, first)
     return first
@@ -68,8 +69,8 @@ _DIVERGED = {"name": "self-check", "ok": False, "detail": "a second run of the s
 
 
 def _is_checked(plan: Plan, options: RunOptions, report: Report) -> bool:
-    quick = report.fields["wall_seconds"] < CHECK_AGAIN_BELOW
-    return options.self_check and plan.mode == "virtual" and quick
+    wanted = report.fields["wall_seconds"] < CHECK_AGAIN_BELOW if options.self_check is None else options.self_check
+    return wanted and plan.mode == "virtual" and options.replay is None
 
 
 class _Attempt:

@@ -41,6 +41,8 @@ class Report:
     """The finished report."""
 
     fields: dict[str, Any]
+    is_checked: bool = False
+    """The run was made twice and its traces compared."""
 
     @property
     def ok(self) -> bool:

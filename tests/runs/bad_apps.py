@@ -61,6 +61,25 @@ def link(task, subtask_id):
     return "link"
 
 
+def leak(task, subtask_id):
+    """What the fence cannot see: the kernel's clock, read from a file."""
+    with open("/proc/uptime") as uptime, open("/proc/self/io") as io:  # noqa: PTH123 - an app may write so
+        text = uptime.read() + io.read()
+    (task.scratch(subtask_id) / "result").write_text(text)
+    return f"{subtask_id}/result"
+
+
+class Once(Requestor):
+    """One part, accepted whatever it is."""
+
+    def has_pending_subtasks(self, task):
+        return not (task.path / "given").exists()
+
+    def next_subtask(self, task, subtask_id, opaque_node_id):
+        (task.path / "given").touch()
+        return Subtask({}, ())
+
+
 def hang():
     """A requestor that never begins to serve."""
     time.sleep(3600)
@@ -77,5 +96,6 @@ def leave():
 DOTS = App("tests/bad", Requestor, lambda: Climber(dots))
 ABSOLUTE = App("tests/bad", Requestor, lambda: Climber(absolute))
 LINK = App("tests/bad", Requestor, lambda: Climber(link))
+LEAKS = App("tests/bad", Once, lambda: Climber(leak))
 HANGS = App("tests/bad", hang, lambda: Climber(dots))
 LEAVES = App("tests/bad", leave, lambda: Climber(dots))

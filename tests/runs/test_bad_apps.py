@@ -49,6 +49,16 @@ def test_a_result_path_outside_the_work_dir_is_a_failed_subtask_with_that_reason
         assert "unsafe" in reason.lower() or "outside" in reason or "link" in reason, reason
 
 
+def test_an_app_that_escapes_the_fence_is_found_by_the_self_check(tmp_path):
+    file = scenario(tmp_path, "LEAKS", "virtual", "inproc")
+    file.write_text(file.read_text().replace("state: failed", "state: finished"))
+    code, report = claynet("run", file, PYTHONPATH=str(ROOT))
+    assert code == 1, report
+    assert [entry["name"] for entry in report["expectations"] if not entry["ok"]] == ["self-check"]
+    code, report = claynet("run", file, "--self-check", "off", PYTHONPATH=str(ROOT))
+    assert code == 0, report
+
+
 @pytest.mark.parametrize(("name", "words"), [("LEAVES", "code 3"), ("HANGS", "in time")])
 def test_an_app_that_does_not_serve_is_found_before_the_run(name, words, tmp_path):
     file = scenario(tmp_path, name, "paced", "process")
