@@ -22,8 +22,8 @@ $(STAMP): setup.cfg pyproject.toml
 run: setup ## run scenarios/first-light.yaml: two requestors, six providers, one of them a liar
 	@$(BIN)/claynet run scenarios/first-light.yaml --out $(OUT)
 
-test: setup ## run every test (CLAYNET_TESTS=deep for the long ones)
-	@$(BIN)/pytest -q
+test: setup ## run every test (CLAYNET_TESTS=deep for the long ones; DOCKER=no without those that need docker)
+	@DOCKER=$(DOCKER) $(BIN)/pytest -q
 
 lint: setup ## ruff, mypy, generated code
 	@$(BIN)/ruff check .

@@ -26,7 +26,7 @@ KINDS = URGENT | {
     "Compute": "compute",
 }
 """Task API method -> job kind."""
-DEAD = frozenset({"exited", "not_serving", "closed", "UNAVAILABLE"})
+DEAD = frozenset({"exited", "not_serving", "closed", "UNAVAILABLE", "engine", "container_gone", "container_killed", "out_of_memory"})
 """Outcome codes which say that the service is gone."""
 FILES_LIMIT = 120_000_000_000
 STOP_LIMIT = 30_000_000_000

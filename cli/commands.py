@@ -91,6 +91,17 @@ def app_check_command(
     raise typer.Exit(check_subject(subject, Output(as_json)))
 
 
+@app_commands.command("build")
+def app_build_command(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="The app's folder: Dockerfile, descriptor.json, requirements.txt.")],
+    as_json: Json = False,
+) -> None:
+    """Build an app's docker image from wheels, without a network, and write its app id to its descriptor."""
+    from claynet.cli.app_build import build_folder
+
+    raise typer.Exit(build_folder(path, Output(as_json)))
+
+
 # ---------------------------------------------------------------- how a command ends
 
 _USAGE = typer.BadParameter.__base__ or typer.BadParameter

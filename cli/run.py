@@ -52,7 +52,7 @@ def _run(plan: Plan, options: RunOptions, output: Output) -> Report | int:
     sys.path[:0] = [folder for folder in module_path(plan) if folder not in sys.path]  # for apps that run in this process
     try:
         with progress_display(plan.name) as show:
-            return run_scenario(plan, replace(options, on_progress=show), real_engine)
+            return run_scenario(plan, replace(options, on_progress=show, on_note=note), real_engine)
     except PreflightError as error:
         return output.error("preflight", str(error))
     except TapeError as error:

@@ -17,11 +17,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
-_LOG_BYTES = 1024 * 1024
-"""A child's log file ends here; what it says later is only in the tail."""
-_TAIL_BYTES = 2048
+from claynet.envs.bounded_log import LOG_BYTES, BoundedLog
+
 _PIECE = 65536
 
 _GUARD = """
@@ -61,11 +59,10 @@ class Child:
     def __init__(self, arguments: Sequence[str], variables: Mapping[str, str], folder: Path, scratch: Path, log: Path) -> None:
         """Start it in `folder`. Raises OSError when it cannot be; `scratch` is removed then too."""
         self._scratch = scratch
-        self._log = log
+        self._log = BoundedLog(log)
         self._lock = threading.Lock()
         self._reaped = False
         self._signalled = False
-        self._tail = b""
         self._code = 0
         self._usage: Usage | None = None
         self._ended = threading.Event()
@@ -128,7 +125,7 @@ class Child:
 
     def tail(self) -> str:
         """Return the last of what it wrote, at most 2 KiB."""
-        return self._tail.decode(errors="replace")
+        return self._log.tail
 
     def usage(self) -> Usage | None:
         """What it used; None while it runs."""
@@ -145,12 +142,12 @@ class Child:
         poller = select.poll()
         poller.register(self._handle, select.POLLIN)
         poller.register(self._output, select.POLLIN)
-        with _BoundedFile(self._log) as log:
+        with self._log as log:
             while self._handle not in {handle for handle, _ in poller.poll()}:
                 if not self._pump(log):
                     poller.unregister(self._output)  # it closed its output and runs on
             self._reap()
-            for _ in range(_LOG_BYTES // _PIECE):  # bounded: a descendant that left the group may write for ever
+            for _ in range(LOG_BYTES // _PIECE):  # bounded: a descendant that left the group may write for ever
                 if not self._pump(log):
                     break
         for handle in (self._output, self._handle, self._alive):
@@ -158,12 +155,11 @@ class Child:
         shutil.rmtree(self._scratch, ignore_errors=True)
         self._ended.set()
 
-    def _pump(self, log: _BoundedFile) -> bool:
+    def _pump(self, log: BoundedLog) -> bool:
         try:
             piece = os.read(self._output, _PIECE)
         except BlockingIOError:
             return False
-        self._tail = (self._tail + piece)[-_TAIL_BYTES:]
         log.write(piece)
         return bool(piece)
 
@@ -176,32 +172,6 @@ class Child:
         self._code = self._process.returncode = os.waitstatus_to_exitcode(status)
         cpu = int((used.ru_utime + used.ru_stime) * 1_000_000_000)
         self._usage = Usage(time.monotonic_ns() - self._started, cpu, used.ru_maxrss * 1024)
-
-
-class _BoundedFile:
-    """A log that takes what fits and never fails: a full disk is no reason to lose sight of a child."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._left = _LOG_BYTES
-        self._handle: int | None = None
-
-    def __enter__(self) -> Self:
-        with suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._handle is not None:
-            os.close(self._handle)
-
-    def write(self, data: bytes) -> None:
-        piece = data[: self._left]
-        self._left -= len(piece)
-        if self._handle is not None and piece:
-            with suppress(OSError):
-                os.write(self._handle, piece)
 
 
 def _signal_name(number: int) -> str:

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from claynet.actors.ports import SECOND, Blobs, Outcome, Placement, Refusal, Runnable, Side, Work
+from claynet.envs.bounded_log import log_path
 from claynet.envs.child import Child, Usage
 from claynet.envs.lifecycle import EXITED, KILLED, LAST_CALLS, OK, Epoch, FixedWork, Life, RunningWork
 from claynet.envs.paths import FileProblem
@@ -29,7 +30,6 @@ from claynet.taskapi.errors import TaskApiError
 _VARIABLES = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 """What a child may see of this process's variables: nothing that tells secrets, nothing that makes Python load other code."""
 
-_MOST_LOGS = 100
 _LOGS = ".logs"
 _POLL = 0.01
 _CHECK = 0.5
@@ -123,7 +123,7 @@ class ProcessEnvironment:
             if epoch.closed:
                 scratch.rmdir()
                 raise FileProblem(EXITED.code, EXITED.detail)
-            child = Child(launcher, variables, workspace.path, scratch, self._log(log))
+            child = Child(launcher, variables, workspace.path, scratch, log_path(self._data_dir.path / _LOGS, log))
             self._serving.add(backend)
         return child, socket
 
@@ -131,14 +131,6 @@ class ProcessEnvironment:
         """A service whose child has ended needs no killing any more."""
         with self._lock:
             self._serving.discard(backend)
-
-    def _log(self, name: str) -> Path:
-        logs = self._data_dir.path / _LOGS
-        if logs.is_dir():
-            kept = sorted(logs.iterdir(), key=lambda log: log.stat().st_mtime_ns)
-            for log in kept[: max(0, len(kept) - _MOST_LOGS + 1)]:
-                log.unlink(missing_ok=True)
-        return logs / (name[-120:] + ".log")
 
 
 class ProcessBackend:
@@ -150,7 +142,7 @@ class ProcessBackend:
         self._environment = environment
         self._target = target
         self._side: Side = side
-        self._log = runtime_id.replace("/", "-")
+        self._log = runtime_id
         self._workspace = workspace
         self._epoch = epoch
         self._life = Life(epoch)

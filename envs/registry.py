@@ -99,11 +99,18 @@ def _process(settings: EnvironmentSettings) -> Environment:
     )
 
 
+def _docker_cpu(settings: EnvironmentSettings) -> Environment:
+    from claynet.envs.docker_cpu import DockerCpuEnvironment
+
+    return DockerCpuEnvironment(settings.data_dir, settings.blobs, start_limit=settings.start_limit)
+
+
 _BUILT_IN: Mapping[str, EnvironmentKind] = {
     kind.name: kind
     for kind in (
         EnvironmentKind("model", _model, ALL_MODES, runs_on_host=False),
         EnvironmentKind("inproc", _inproc, ALL_MODES, runs_on_host=True),
         EnvironmentKind("process", _process, OUTSIDE_MODES, runs_on_host=True),
+        EnvironmentKind("docker_cpu", _docker_cpu, OUTSIDE_MODES, runs_on_host=False),
     )
 }

@@ -59,7 +59,7 @@ class AppTable:
         """Find what the environment of this name runs for an app's own environment id and prerequisites."""
         if env_id != environment and env_id not in _FOREIGN_ENVIRONMENTS:
             return Refusal("environment", f"{environment} does not stand in for environment {env_id[:64]!r}")
-        parsed = _parse(prerequisites_json)
+        parsed = parse_prerequisites(prerequisites_json)
         if isinstance(parsed, str):
             return Refusal("prerequisites", parsed)
         image, tag = parsed
@@ -76,8 +76,8 @@ def split_tag(image: str) -> tuple[str, str]:
 
 
 @lru_cache(maxsize=256)  # every header of one app carries the same few texts
-def _parse(text: str) -> tuple[str, str] | str:
-    """Return (image, tag), or a line that says what is wrong."""
+def parse_prerequisites(text: str) -> tuple[str, str] | str:
+    """Return (image, tag) of a docker environment's prerequisites, or a line that says what is wrong."""
     if len(text) > _LONGEST:
         return f"prerequisites of {len(text)} characters"
     try:

@@ -42,11 +42,15 @@ class FileLimits:
 class DataDir:
     """The folder that holds all work dirs of one environment; a node has it to itself."""
 
-    def __init__(self, path: Path, blobs: Blobs, limits: FileLimits | None = None) -> None:
-        """Nothing is made on disk before the first use; `path` itself may be a link."""
+    def __init__(self, path: Path, blobs: Blobs, limits: FileLimits | None = None, owner: tuple[int, int] | None = None) -> None:
+        """Nothing is made on disk before the first use; `path` itself may be a link.
+
+        `owner` is the (user id, group id) that work dirs and what is placed in them shall belong to; None: to this process's own.
+        """
         self.path = path
         self.blobs = blobs
         self.limits = limits or FileLimits()
+        self.owner = None if owner is None or owner == (os.geteuid(), os.getegid()) else owner
 
     def workspace(self, folder: str) -> Workspace:
         """Return the work dir of that name, relative to the data dir. Raises FileProblem for one that would not be below it."""
@@ -99,20 +103,23 @@ class Workspace:
             self._data_dir.path.mkdir(parents=True, exist_ok=True)
         at = os.open(self._data_dir.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         stack.callback(os.close, at)
-        return _walk(stack, at, self._parts, make=make)
+        root = _walk(stack, at, self._parts, make=make)
+        if make and self._data_dir.owner is not None:
+            os.fchown(root, *self._data_dir.owner)
+        return root
 
     def _place(self, files: Sequence[Placement], folders: Sequence[str], killed: threading.Event) -> Outcome:
         with ExitStack() as stack:
             root = self._root(stack, make=True)
             for folder in folders:
                 with ExitStack() as inner:
-                    _walk(inner, root, split_path(folder), make=True)
+                    _walk(inner, root, split_path(folder), make=True, owner=self._data_dir.owner)
             for file in files:
                 if killed.is_set():
                     return KILLED
                 *above, name = split_file(file.path)
                 with ExitStack() as inner:
-                    self._put(file, _walk(inner, root, above, make=True), name)
+                    self._put(file, _walk(inner, root, above, make=True, owner=self._data_dir.owner), name)
         return OK
 
     def _put(self, file: Placement, parent: int, name: str) -> None:
@@ -121,6 +128,8 @@ class Workspace:
                 self._data_dir.blobs.copy_to(file.digest, staged)
             except KeyError:
                 raise FileProblem(MISSING_BLOB, f"the blob for {file.path!r} is not here") from None
+            if self._data_dir.owner is not None:
+                os.chown(staged, *self._data_dir.owner)
             os.replace(staged, name, dst_dir_fd=parent)
 
     def _collect(self, folder: str, names: Sequence[str], killed: threading.Event) -> Outcome:
@@ -258,16 +267,20 @@ def file_error(error: OSError) -> Outcome:
     return Outcome("error", code=IO_ERROR, detail=reason)
 
 
-def _walk(stack: ExitStack, at: int, parts: Sequence[str], *, make: bool) -> int:
-    """Open a directory below `at` step by step; every handle opened here is closed with the stack."""
+def _walk(stack: ExitStack, at: int, parts: Sequence[str], *, make: bool, owner: tuple[int, int] | None = None) -> int:
+    """Open a directory below `at` step by step; every handle opened here is closed with the stack. `owner` is for those made here."""
     if len(parts) > _DEEPEST:
         raise FileProblem(UNSAFE_PATH, f"a path of more than {_DEEPEST} folders")
     for part in parts:
+        made = False
         if make:
             with suppress(FileExistsError):
                 os.mkdir(part, dir_fd=at)
+                made = True
         at = os.open(part, _OPEN_DIR, dir_fd=at)
         stack.callback(os.close, at)
+        if made and owner is not None:
+            os.fchown(at, *owner)
     return at
 
 

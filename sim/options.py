@@ -34,3 +34,5 @@ class RunOptions:
     """In `virtual`: run the plan a second time and compare the trace hashes. None: when the first run was quick."""
     on_progress: Callable[[Progress], None] | None = None
     """Called from the running thread, between handlers, now and then; must return at once."""
+    on_note: Callable[[str], None] | None = None
+    """Told a line of what is prepared before the run, such as an image that is built."""

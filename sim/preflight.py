@@ -1,11 +1,13 @@
-"""Preflight: before anything starts, does each environment work here, and does each app serve?
+"""Preflight: before anything starts, does each environment work here, has it its images, and does each app serve?
 
-Knows environments and descriptors. Must not know the run that follows.
+Knows environments and descriptors, and that a missing image can be built when the scenario says from what.
+Must not know the run that follows.
 """
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from claynet.actors.descriptors import parse
@@ -30,8 +32,16 @@ class PreflightError(Exception):
         self.remedy = remedy
 
 
-def preflight(plan: Plan) -> None:
-    """Probe every environment in use, and start and stop the requestor side of every app in use. Raises PreflightError."""
+IMAGES = frozenset({"docker_cpu"})
+"""Environments that run images."""
+Say = Callable[[str], None]
+
+
+def preflight(plan: Plan, say: Say | None = None) -> None:
+    """Probe every environment in use, build images that are missing, and start and stop the requestor side of every app in use.
+
+    `say` is told what takes its time. Raises PreflightError.
+    """
     table = app_table(plan)
     in_use = {(node, plan.apps[task.app].key): plan.apps[task.app] for task in plan.tasks for node in task.by}
     nodes = {node.name: node for node in plan.nodes}
@@ -46,16 +56,42 @@ def preflight(plan: Plan) -> None:
             environment = find(env).make(settings)
             try:
                 _probe(plan, environment, node)
+                if env in IMAGES:
+                    _build_missing(plan, say or _silent)
                 for app in apps.values():
                     _serve(plan, environment, app)
             finally:
                 environment.close()
 
 
+def _silent(_: str) -> None:
+    """Nobody listens."""
+
+
 def _probe(plan: Plan, environment: Environment, node: NodePlan) -> None:
     outcome = environment.probe().run()
     if not outcome.ok:
         raise PreflightError(plan.file, f"nodes: {node.group}: env", _text(outcome), "choose another with --env")
+
+
+def _build_missing(plan: Plan, say: Say) -> None:
+    """Build what providers will need too, so every app of the plan that is in use."""
+    from claynet.envs.docker_build import BuildError, build_app
+    from claynet.envs.docker_engine import Engine, EngineProblem
+
+    engine = Engine(timeout=300.0)
+    try:
+        for key in dict.fromkeys(task.app for task in plan.tasks):
+            app = plan.apps[key]
+            if app.build is not None and app.image and not engine.has_image(app.image):
+                say(f"{app.image} is not here; building it from {app.build}")
+                build_app(app.build, engine, say, app.descriptor)
+    except (BuildError, EngineProblem) as error:
+        raise PreflightError(
+            plan.file, f"apps: {key}: build", str(error), "mend it, or build the image by hand: claynet app build"
+        ) from error
+    finally:
+        engine.close()
 
 
 def _serve(plan: Plan, environment: Environment, app: AppPlan) -> None:
@@ -67,6 +103,8 @@ def _serve(plan: Plan, environment: Environment, app: AppPlan) -> None:
     backend = environment.backend(runnable, "requestor", f"preflight/{app.key}", f"requestor/{app.key}")
     outcome = backend.start().run()
     backend.stop().run()
+    if outcome.code == "image_missing":
+        raise PreflightError(plan.file, key, f"{app.name}: {_text(outcome)}", "or say with `build:` from which folder")
     if not outcome.ok:
         text = _text(outcome)
         found = "module" not in text.lower()

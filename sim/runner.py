@@ -24,7 +24,7 @@ from claynet.sim.virtual.entropy import SeededEntropy
 from claynet.sim.virtual_engine import virtual_engine
 from claynet.sim.watch.expect import Leftovers, Verdict, make_checks
 from claynet.sim.watch.hub import EventHub, Subscriber
-from claynet.sim.watch.leftovers import children
+from claynet.sim.watch.leftovers import children, containers
 from claynet.sim.watch.metrics import Metrics, TasksDone
 from claynet.sim.watch.recorder import Recorder
 from claynet.sim.watch.report import Report, Run, build_report
@@ -52,7 +52,7 @@ def run_scenario(plan: Plan, options: RunOptions, make_real_engine: MakeEngine |
     Raises PreflightError, HarnessError, OSError of the output folder, and KeyboardInterrupt after everything was stopped.
     """
     if options.replay is None:
-        preflight(plan)
+        preflight(plan, options.on_note)
     first = _Attempt(plan, options, make_real_engine).run()
     if _is_checked(plan, options, first):
         again = _Attempt(plan, replace(options, out=None, on_progress=None), None).run()
@@ -117,7 +117,7 @@ class _Attempt:
                 virtual, deliveries = engine.now(), engine.deliveries
                 world.stop()
                 engine.close()
-            leftovers = Leftovers(processes=len(children() - before))
+            leftovers = Leftovers(containers=containers(self._plan.environments()), processes=len(children() - before))
             self._keep_logs(Path(folder))
             if self._options.out is not None:
                 self._results.write(self._options.out / "results", world.blobs)

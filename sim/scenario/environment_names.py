@@ -8,7 +8,7 @@ from __future__ import annotations
 from claynet.envs import registry
 from claynet.sim.scenario.plan import Mode
 
-PLANNED = ("docker_cpu", "docker_gpu")
+PLANNED = ("docker_gpu",)
 """Names that scenarios may use though a version may not have them yet: they are refused with a remedy, not as a typing mistake."""
 
 

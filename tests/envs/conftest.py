@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from claynet.actors.ports import Environment
-from tests.envs.harness import Driver, MemoryBlobs, make_inproc, make_model, make_process
+from tests.envs.harness import Driver, MemoryBlobs, make_docker_cpu, make_inproc, make_model, make_process
 
 ALL = {"model": make_model, "inproc": make_inproc, "process": make_process}
 ON_DISK = ("inproc", "process")
@@ -30,9 +30,21 @@ def _made(name: str, data_dir: Path, blobs: MemoryBlobs) -> Iterator[Environment
     environment.close()
 
 
-@pytest.fixture(params=ALL)
+@pytest.fixture(params=[*ALL, pytest.param("docker_cpu", marks=pytest.mark.docker)])
 def environment(request: pytest.FixtureRequest, data_dir: Path, blobs: MemoryBlobs) -> Iterator[Environment]:
     """Every environment that runs, or plays, apps."""
+    if request.param != "docker_cpu":
+        yield from _made(request.param, data_dir, blobs)
+        return
+    request.getfixturevalue("docker_images")
+    environment = make_docker_cpu(data_dir, blobs)
+    yield environment
+    environment.close()
+
+
+@pytest.fixture(params=ALL)
+def table_environment(request: pytest.FixtureRequest, data_dir: Path, blobs: MemoryBlobs) -> Iterator[Environment]:
+    """Every environment that runs what is installed here, by the table."""
     yield from _made(request.param, data_dir, blobs)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from claynet.actors.ports import Digest, Environment, FileRef, Outcome, Placement, Runnable, RuntimeBackend, Work
+from claynet.envs.docker_cpu import DockerCpuEnvironment
 from claynet.envs.inproc import InprocEnvironment
 from claynet.envs.model import ModelEnvironment
 from claynet.envs.process import ProcessEnvironment
@@ -115,6 +116,10 @@ def make_inproc(data_dir: Path, blobs: MemoryBlobs) -> Environment:
 
 def make_process(data_dir: Path, blobs: MemoryBlobs) -> ProcessEnvironment:
     return ProcessEnvironment(data_dir, blobs, AppTable(APPS), module_path=[str(ROOT)])
+
+
+def make_docker_cpu(data_dir: Path, blobs: MemoryBlobs) -> DockerCpuEnvironment:
+    return DockerCpuEnvironment(data_dir, blobs)
 
 
 def runnable(environment: Environment, image: str = "parts") -> Runnable:

@@ -9,14 +9,15 @@ FIRST_LIGHT = SCENARIOS / "first-light.yaml"
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory):
+    before = set(children())
     out = tmp_path_factory.mktemp("recorded")
     code, report = claynet("run", FIRST_LIGHT, "--out", out)
     assert code == 0, report
-    return out, report
+    return out, report, set(children()) - before
 
 
 def test_a_replay_gives_the_same_trace_hash(recorded, tmp_path):
-    out, report = recorded
+    out, report, _ = recorded
     for number in range(2):
         (tmp_path / str(number)).mkdir()
         # No app is found on this path, and none is needed.
@@ -63,4 +64,4 @@ def test_the_final_results_are_kept_and_are_those_of_the_replay(recorded, tmp_pa
 
 def test_no_process_is_left(recorded):
     assert recorded[1]["leftovers"]["processes"] == 0
-    assert not children()
+    assert not recorded[2]

@@ -184,7 +184,8 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
         (Overrides(mode="fast"), "--mode", "unknown mode 'fast'"),
         (Overrides(env="proces"), "--env", "did you mean 'process'?"),
         (Overrides(seed=-1), "--seed", "must be from 0"),
-        (Overrides(env="docker_cpu"), "--env", "use --env process"),
+        (Overrides(env="docker_gpu"), "--env", "use --env process"),
+        (Overrides(mode="virtual", env="docker_cpu"), "--env", "mode virtual cannot run the environment 'docker_cpu'"),
         (Overrides(mode="virtual", env="process"), "--env", "mode virtual cannot run the environment 'process'"),
     ],
 )

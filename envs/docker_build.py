@@ -1,0 +1,123 @@
+"""Builds an app's image from its folder: Dockerfile, requirements and descriptor, with wheels and without a network.
+
+Knows what such a folder holds and the build arguments of its Dockerfile. Must not know scenarios or commands.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from claynet.actors import descriptors
+from claynet.envs.docker_base import Say, build, ensure_base
+from claynet.envs.docker_engine import Engine, EngineProblem
+from claynet.envs.wheels import WheelError, gather_wheels
+
+_VERSION = 'import sys; print(f"{sys.version_info.major}.{sys.version_info.minor}")'
+_DESCRIPTOR = "descriptor.json"
+_WHEELS = "wheels"
+
+
+class BuildError(Exception):
+    """An image cannot be built; the text says why, and names the file or the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a build came to."""
+
+    image: str
+    image_id: str
+    size: int
+    """Bytes."""
+    base: str
+    app_id: str
+    descriptor: Path
+
+
+def build_app(folder: Path, engine: Engine, say: Say, descriptor: Path | None = None) -> Built:
+    """Build the image that an app's descriptor names. Raises BuildError.
+
+    Without a `descriptor` elsewhere it is the folder's own, which gets the app id written; one that was given is only read.
+    """
+    path = descriptor or folder / _DESCRIPTOR
+    found, fields = _described(path)
+    image = _image(found, path)
+    if not (folder / "Dockerfile").is_file():
+        raise BuildError(f"{folder} has no Dockerfile")
+    try:
+        base = ensure_base(engine, say)
+        with tempfile.TemporaryDirectory(prefix="claynet-build-") as name:
+            context = Path(name) / "context"
+            shutil.copytree(folder, context, ignore=shutil.ignore_patterns("__pycache__", _WHEELS, ".git"))
+            (context / _WHEELS).mkdir()
+            say(f"{image}: gathering wheels")
+            requirements = context / "requirements.txt"
+            gather_wheels(context / _WHEELS, requirements if requirements.is_file() else None, _python_of(engine, base))
+            say(f"{image}: building on {base}")
+            arguments = {"BASE_IMAGE": base, "PIP_ARGS": "--no-index --find-links=/tmp/build"}
+            labels = {"claynet.app": found.name, "claynet.app_id": found.app_id, "claynet.version": found.version}
+            build(engine, image, path=str(context), buildargs=arguments, labels=labels)
+        with engine.api() as api:
+            inspected = api.inspect_image(image)
+    except EngineProblem as problem:
+        raise BuildError(f"{image}: {problem.detail}") from problem
+    except WheelError as error:
+        raise BuildError(f"{image}: no wheels: {error}") from error
+    except OSError as error:
+        raise BuildError(f"{image}: {error}") from error
+    if descriptor is None:
+        _write_app_id(path, fields, found.app_id)
+    say(f"{image}: {inspected['Size'] // 1_000_000} MB")
+    return Built(image, str(inspected["Id"]), int(inspected["Size"]), base, found.app_id, path)
+
+
+def _python_of(engine: Engine, base: str) -> str:
+    """Ask an image's Python for its version. Raises EngineProblem."""
+    with engine.api() as api:
+        options = {"network_mode": "none", "read_only": True, "cap_drop": ["ALL"], "log_config": {"type": "json-file", "config": {}}}
+        container = api.create_container(
+            base, ["python3", "-c", _VERSION], user="65534:65534", host_config=api.create_host_config(**options), use_config_proxy=False
+        )
+        try:
+            api.start(container)
+            code = api.wait(container)["StatusCode"]
+            said = api.logs(container).decode(errors="replace").strip()
+        finally:
+            api.remove_container(container, force=True)
+    if code or not said.replace(".", "").isdigit():
+        raise EngineProblem("build_failed", f"the base image {base} has no python3 that runs")
+    return str(said)
+
+
+def _described(path: Path) -> tuple[descriptors.Descriptor, dict[str, Any]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        return descriptors.parse(text), json.loads(text)
+    except (OSError, ValueError) as error:
+        raise BuildError(f"{path} is not a descriptor: {error}") from None
+
+
+def _image(found: descriptors.Descriptor, path: Path) -> str:
+    prerequisites = json.loads(found.requestor_prereq_json)
+    image, tag = prerequisites.get("image"), prerequisites.get("tag", "latest")
+    if not isinstance(image, str) or not image or not isinstance(tag, str):
+        raise BuildError(f"{path}: requestor_prereq names no image and tag")
+    return f"{image}:{tag}"
+
+
+def _write_app_id(path: Path, fields: dict[str, Any], app_id: str) -> None:
+    """Say the app id in the descriptor; the rest of its text stays as its author wrote it."""
+    if fields.get("app_id") == app_id:
+        return
+    text = path.read_text(encoding="utf-8")
+    if "app_id" in fields:
+        text = re.sub(r'("app_id"\s*:\s*)("[^"]*"|null)', rf'\1"{app_id}"', text, count=1)
+    else:
+        text = f'{text.rstrip().removesuffix("}").rstrip()},\n  "app_id": "{app_id}"\n}}\n'
+    path.write_text(text, encoding="utf-8")

@@ -1,0 +1,231 @@
+"""The `docker_cpu` environment: a hardened container per service, called on a unix socket in a folder that it shares with the node.
+
+Knows images, containers and the Task API client. Must not know actors or tasks. Which image runs is what the peers agreed on, so nothing
+here is pulled, and nothing outside its own work dir is within a container's reach.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from claynet.actors.ports import SECOND, Blobs, Outcome, Refusal, Runnable, Side, Work
+from claynet.envs.bounded_log import log_path
+from claynet.envs.docker_backend import DockerBackend, Launched
+from claynet.envs.docker_base import find_base
+from claynet.envs.docker_container import Container
+from claynet.envs.docker_engine import ENGINE, IMAGE_MISSING, REMEDY, Engine, EngineProblem
+from claynet.envs.docker_limits import ContainerLimits, ContainerSpec, User, container_user
+from claynet.envs.docker_owner import Owner, remove, sweep, this_process
+from claynet.envs.docker_relay import relay_spec
+from claynet.envs.docker_usage import group_name
+from claynet.envs.lifecycle import EXITED, OK, Epoch, RunningWork
+from claynet.envs.paths import FileProblem
+from claynet.envs.resolve import parse_prerequisites
+from claynet.envs.workspace import DataDir, FileLimits, Workspace
+from claynet.proto import layout
+
+_LOGS = ".logs"
+_INSIDE = "/run/claynet"
+_SOCKET = "s"
+
+
+@dataclass(frozen=True, slots=True)
+class DockerSettings:
+    """What an operator may choose. Raises ValueError (of its parts) for what would weaken the walls."""
+
+    limits: ContainerLimits = field(default_factory=ContainerLimits)
+    user: int | None = None
+    """User id of containers; needed of nobody: a node's own user by default, and for root one that nobody has."""
+    url: str | None = None
+    """Where the engine is; DOCKER_HOST or the customary socket by default."""
+    relay_image: str | None = None
+    """An image with Python for the relays of apps that listen on TCP only; the base image by default."""
+    run: str = ""
+    """Label of everything made, so that one run's containers can be found."""
+
+
+class DockerCpuEnvironment:
+    """Runs apps in containers. Make one a node; threads may share it."""
+
+    def __init__(
+        self,
+        data_dir: Path,
+        blobs: Blobs,
+        *,
+        settings: DockerSettings | None = None,
+        start_limit: int = 15 * SECOND,
+        limits: FileLimits | None = None,
+        name: str = layout.DOCKER_CPU,
+    ) -> None:
+        """`start_limit` is in ns; `limits` bound what is collected. Raises ValueError for settings that would make a container root."""
+        self._name = name
+        self._settings = settings or DockerSettings()
+        self._user = container_user(self._settings.user)
+        self._data_dir = DataDir(data_dir.resolve(), blobs, limits, owner=(self._user.uid, self._user.gid))
+        self._epoch = Epoch()
+        self._lock = threading.Lock()
+        self._serving: set[DockerBackend] = set()
+        self._left_behind: set[str] = set()
+        self.engine = Engine(self._settings.url)
+        self.start_limit = start_limit
+
+    @property
+    def name(self) -> str:
+        """`docker_cpu`, unless it was given another."""
+        return self._name
+
+    @property
+    def user(self) -> User:
+        """Whom its containers run as."""
+        return self._user
+
+    def probe(self) -> Work:
+        """Works where an engine answers; what dead owners left there is swept at this chance."""
+        return RunningWork(lambda _: self._probe(), self.engine.close)
+
+    def resolve(self, env_id: str, prerequisites_json: str) -> Runnable | Refusal:
+        """Take an app of this environment's own id; its image need not be here yet."""
+        if env_id != self._name:
+            return Refusal("environment", f"{self._name} does not stand in for environment {env_id[:64]!r}")
+        parsed = parse_prerequisites(prerequisites_json)
+        if isinstance(parsed, str):
+            return Refusal("prerequisites", parsed)
+        return Runnable(env=self._name, image=":".join(parsed))
+
+    def backend(self, runnable: Runnable, side: Side, runtime_id: str, folder: str) -> DockerBackend:
+        """Make one service. Raises FileProblem for a folder not below the data dir."""
+        return DockerBackend(self, runnable.image, side, runtime_id, self._data_dir.workspace(folder), self._epoch)
+
+    def close(self) -> None:
+        """Kill every service at once; it returns when they are gone. Backends made before start no more; new ones do."""
+        with self._lock:
+            self._epoch.closed = True
+            self._epoch = Epoch()
+            serving = tuple(self._serving)
+        for backend in serving:
+            backend.kill()
+        for backend in serving:
+            backend.release()
+        with suppress(EngineProblem):
+            self._remove_left_behind()
+        self.engine.close()
+
+    def launch(self, backend: DockerBackend, image: str, side: Side, runtime_id: str, workspace: Workspace, epoch: Epoch) -> Launched:
+        """Start a service's container, and its relay when it needs one. Raises EngineProblem, FileProblem, OSError, and leaves nothing."""
+        with self._lock:
+            if epoch.closed:
+                raise FileProblem(EXITED.code, EXITED.detail)
+            self._serving.add(backend)
+        self._remove_left_behind()
+        workspace.make()
+        image_id, image_labels = self._image(image)
+        owner = this_process()
+        number = owner.number()
+        folder = owner.home / str(number)
+        folder.mkdir(mode=0o700)
+        shutil.chown(folder, self._user.uid, self._user.gid)
+        launched = Launched(folder, folder / _SOCKET)
+        try:
+            if len(str(launched.socket).encode()) > layout.SOCKET_PATH_LIMIT:
+                raise FileProblem("socket_path", "the folder for temporary files has too long a name for a socket in it (TMPDIR)")
+            self._start(launched, owner, number, image_id, image_labels, side, runtime_id, workspace, lambda: backend.wanted)
+        except BaseException:
+            launched.kill()
+            launched.release()
+            raise
+        return launched
+
+    def forget(self, backend: DockerBackend) -> None:
+        """A service whose container has ended needs no killing any more."""
+        with self._lock:
+            self._serving.discard(backend)
+
+    def _start(
+        self,
+        launched: Launched,
+        owner: Owner,
+        number: int,
+        image_id: str,
+        image_labels: dict[str, str],
+        side: Side,
+        runtime_id: str,
+        workspace: Workspace,
+        wanted: Callable[[], bool],
+    ) -> None:
+        labels = owner.labels(self._settings.run) | {"claynet.runtime": runtime_id, "claynet.side": side}
+        by_socket = image_labels.get(layout.SOCKET_LABEL) == "1"
+        socket = f"{_INSIDE}/{_SOCKET}"
+        spec = ContainerSpec(
+            image=image_id,
+            command=(side, str(layout.PORTS[side])),
+            user=self._user,
+            limits=self._settings.limits,
+            labels=labels,
+            variables={layout.SOCKET_VARIABLE: socket} if by_socket else {},
+            mounts={str(layout.WORK_MOUNT): workspace.path} | ({_INSIDE: launched.folder} if by_socket else {}),
+            cgroup_parent=group_name(owner.id, number, self.engine.info()),
+        )
+        log = log_path(self._data_dir.path / _LOGS, runtime_id)
+        launched.app = Container(self.engine, spec, log, self._could_not_remove)
+        launched.app.start(wanted)
+        if not by_socket:
+            relay = relay_spec(
+                self._relay_image(),
+                launched.app.id,
+                self._user,
+                socket,
+                launched.folder,
+                layout.PORTS[side],
+                labels | {"claynet.relay": "1"},
+            )
+            beside = Container(self.engine, relay, log.with_suffix(".relay.log"), self._could_not_remove)
+            try:
+                beside.start(wanted)
+            except EngineProblem:
+                if launched.app.wait(1.0):
+                    return  # it had ended before a relay could join it: that is the reason to tell
+                raise
+            launched.relay = beside
+
+    def _probe(self) -> Outcome:
+        try:
+            self.engine.ping()
+            info = self.engine.info()
+            if info.get("OSType") != "linux":
+                return Outcome("error", code="unsupported", detail="the docker engine does not run Linux containers")
+            sweep(self.engine)
+        except EngineProblem as problem:
+            remedy = f"; {REMEDY}" if problem.code == ENGINE else ""
+            return Outcome("error", code=problem.code, detail=f"{problem.detail}{remedy}")
+        return OK
+
+    def _image(self, image: str) -> tuple[str, dict[str, str]]:
+        try:
+            return self.engine.image(image)
+        except EngineProblem as problem:
+            if problem.code != IMAGE_MISSING:
+                raise
+            raise EngineProblem(IMAGE_MISSING, f"the image {image} is not here; pull it, or build it with claynet app build") from problem
+
+    def _relay_image(self) -> str:
+        chosen = self._settings.relay_image or find_base(self.engine)
+        if chosen is None:
+            raise EngineProblem(IMAGE_MISSING, "no image for the relay is here: claynet app build makes one, BASE_IMAGE names one")
+        return self.engine.image(chosen)[0]
+
+    def _could_not_remove(self, container: str) -> None:
+        with self._lock:
+            self._left_behind.add(container)
+
+    def _remove_left_behind(self) -> None:
+        with self._lock:
+            left = tuple(self._left_behind)
+        for container in left:
+            remove(self.engine, container)
+            with self._lock:
+                self._left_behind.discard(container)
