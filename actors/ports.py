@@ -167,7 +167,7 @@ class JobDone(Message, frozen=True):
 
 
 class Jobs(Protocol):
-    """Runs outside work. Kinds: start, stop, place, collect, probe, and one per Task API call
+    """Runs outside work. Kinds: start, stop, place, collect, discard, probe, identify, benchmark, and one per Task API call
     (create_task, next_subtask, verify, discard_subtasks, has_pending_subtasks, abort_task, abort_subtask, run_benchmark,
     compute, shutdown). Kills, stops and shutdowns never wait behind a full pool.
     """
@@ -374,6 +374,20 @@ class Runnable(msgspec.Struct, frozen=True):
     """Name of the environment that runs it (`process`), not the id in the header (`docker_cpu`)."""
     image: str
     """`image:tag` as the prerequisites name it."""
+    source: str = ""
+    """Where it comes from, by its environment's own rule (docker: the image's name without its last part): a provider runs it only when its
+    operator allowed that source. Empty: the operator installed it here, nobody need be asked."""
+    digest: str = ""
+    """What exactly runs, as `identify` found it; empty: whatever the name stands for at the time."""
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """What a name stands for here: the key under which a benchmark's score is kept."""
+
+    digest: str
+    """Names the content: for docker the image's id."""
+    hardware: str
+    """Names what it runs on: equal on equal machines, empty where nothing real runs."""
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -427,8 +441,17 @@ class Environment(Protocol):
     def name(self) -> str:
         """`process`, `inproc`, `model`, `docker_cpu`, ..."""
 
-    def probe(self) -> Work:
-        """Find out whether it works here; an error outcome says why not and the remedy."""
+    def probe(self, patience: int = 0) -> Work:
+        """Find out whether it works here; an error outcome says why not and the remedy.
+
+        With `patience` (ns of real time) it waits so long for what it needs to come back before it says no.
+        """
+
+    def identify(self, runnable: Runnable) -> Work:
+        """Find out what the name stands for now: `Outcome.reply` is an `Identity` as JSON."""
+
+    def benchmark(self) -> Work:
+        """Measure the environment itself: `Outcome.reply` is a decimal number, larger is faster."""
 
     def resolve(self, env_id: str, prerequisites_json: str) -> Runnable | Refusal:
         """Find what this node runs for an app's own environment id and prerequisites. Pure look-up, no I/O."""

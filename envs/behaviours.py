@@ -44,9 +44,17 @@ class _Wrapper:
         """The wrapped environment's own: nobody can tell."""
         return self._environment.name
 
-    def probe(self) -> Work:
+    def probe(self, patience: int = 0) -> Work:
         """Hand on."""
-        return self._environment.probe()
+        return self._environment.probe(patience)
+
+    def identify(self, runnable: Runnable) -> Work:
+        """Hand on."""
+        return self._environment.identify(runnable)
+
+    def benchmark(self) -> Work:
+        """Hand on."""
+        return self._environment.benchmark()
 
     def resolve(self, env_id: str, prerequisites_json: str) -> Runnable | Refusal:
         """Hand on."""

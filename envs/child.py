@@ -15,10 +15,10 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from claynet.envs.bounded_log import LOG_BYTES, BoundedLog
+from claynet.envs.usage import Usage
 
 _PIECE = 65536
 
@@ -39,15 +39,6 @@ exec "$@" 3<&-
 The guard is a process and not a thread of the child: a child that is stuck in foreign code, or has just ended and left descendants behind,
 would not heed a thread of its own.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What a child and its waited-for descendants used: times in nanoseconds, the largest resident set in bytes."""
-
-    wall: int
-    cpu: int
-    max_rss: int
 
 
 class Child:

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Protocol
 
 from claynet.actors.ports import Outcome, Placement, Side, Work
-from claynet.envs.child import Usage
 from claynet.envs.docker_container import Container, ended_well
 from claynet.envs.docker_engine import EngineProblem
 from claynet.envs.lifecycle import EXITED, KILLED, LAST_CALLS, OK, Epoch, Life, RunningWork
 from claynet.envs.paths import FileProblem
 from claynet.envs.translate import unimplemented
+from claynet.envs.usage import Usage
 from claynet.envs.workspace import Workspace, file_error
 from claynet.proto import layout
 from claynet.taskapi.client import TaskApiClient

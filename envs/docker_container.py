@@ -15,12 +15,12 @@ from typing import Any
 
 from claynet.actors.ports import Outcome
 from claynet.envs.bounded_log import BoundedLog
-from claynet.envs.child import Usage
 from claynet.envs.docker_engine import CONTAINER_GONE, ENGINE, REFUSED, Engine, EngineProblem, ignoring, starting
 from claynet.envs.docker_limits import MIB, ContainerSpec, create_options
 from claynet.envs.docker_owner import remove
 from claynet.envs.docker_usage import remove_group, used
 from claynet.envs.lifecycle import EXITED, KILLED, OK
+from claynet.envs.usage import Usage
 
 OUT_OF_MEMORY = "out_of_memory"
 CONTAINER_KILLED = "container_killed"

@@ -23,7 +23,8 @@ from claynet.envs.docker_limits import ContainerLimits, ContainerSpec, User, con
 from claynet.envs.docker_owner import Owner, remove, sweep, this_process
 from claynet.envs.docker_relay import relay_spec
 from claynet.envs.docker_usage import group_name
-from claynet.envs.lifecycle import EXITED, OK, Epoch, RunningWork
+from claynet.envs.identity import hardware, identified
+from claynet.envs.lifecycle import EXITED, NOMINAL_SCORE, OK, Epoch, FixedWork, RunningWork
 from claynet.envs.paths import FileProblem
 from claynet.envs.resolve import parse_prerequisites
 from claynet.envs.workspace import DataDir, FileLimits, Workspace
@@ -84,7 +85,15 @@ class DockerCpuEnvironment:
         """Whom its containers run as."""
         return self._user
 
-    def probe(self) -> Work:
+    def identify(self, runnable: Runnable) -> Work:
+        """Ask the engine which image the name stands for."""
+        return RunningWork(lambda _: self._identify(runnable), self.engine.close)
+
+    def benchmark(self) -> Work:
+        """Nothing is measured yet."""
+        return FixedWork(NOMINAL_SCORE)
+
+    def probe(self, patience: int = 0) -> Work:  # noqa: ARG002
         """Works where an engine answers; what dead owners left there is swept at this chance."""
         return RunningWork(lambda _: self._probe(), self.engine.close)
 
@@ -95,11 +104,11 @@ class DockerCpuEnvironment:
         parsed = parse_prerequisites(prerequisites_json)
         if isinstance(parsed, str):
             return Refusal("prerequisites", parsed)
-        return Runnable(env=self._name, image=":".join(parsed))
+        return Runnable(env=self._name, image=":".join(parsed), source=parsed[0].rpartition("/")[0] or parsed[0])
 
     def backend(self, runnable: Runnable, side: Side, runtime_id: str, folder: str) -> DockerBackend:
         """Make one service. Raises FileProblem for a folder not below the data dir."""
-        return DockerBackend(self, runnable.image, side, runtime_id, self._data_dir.workspace(folder), self._epoch)
+        return DockerBackend(self, runnable.digest or runnable.image, side, runtime_id, self._data_dir.workspace(folder), self._epoch)
 
     def close(self) -> None:
         """Kill every service at once; it returns when they are gone. Backends made before start no more; new ones do."""
@@ -203,6 +212,12 @@ class DockerCpuEnvironment:
             remedy = f"; {REMEDY}" if problem.code == ENGINE else ""
             return Outcome("error", code=problem.code, detail=f"{problem.detail}{remedy}")
         return OK
+
+    def _identify(self, runnable: Runnable) -> Outcome:
+        try:
+            return identified(self._image(runnable.image)[0], hardware())
+        except EngineProblem as problem:
+            return Outcome("error", code=problem.code, detail=problem.detail)
 
     def _image(self, image: str) -> tuple[str, dict[str, str]]:
         try:

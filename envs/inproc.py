@@ -12,7 +12,8 @@ from pathlib import Path
 
 from claynet.actors.ports import Blobs, Outcome, Placement, Refusal, Runnable, RuntimeBackend, Side, Work
 from claynet.envs.guard import Guard, no_guard
-from claynet.envs.lifecycle import EXITED, KILLED, LAST_CALLS, OK, Epoch, FixedWork, Life, RunningWork
+from claynet.envs.identity import identified, installed_digest
+from claynet.envs.lifecycle import EXITED, KILLED, LAST_CALLS, NOMINAL_SCORE, OK, Epoch, FixedWork, Life, RunningWork
 from claynet.envs.resolve import AppTable
 from claynet.envs.translate import app_error, unimplemented
 from claynet.envs.workspace import DataDir, FileLimits, FileWork, Workspace
@@ -46,9 +47,18 @@ class InprocEnvironment:
         """`inproc`, unless it was given another."""
         return self._name
 
-    def probe(self) -> Work:
+    def probe(self, patience: int = 0) -> Work:  # noqa: ARG002 - nothing needs waiting for
         """Always works."""
         return FixedWork(OK)
+
+    def identify(self, runnable: Runnable) -> Work:
+        """Read the app's module, without importing it. The hardware is not named: in virtual time it must not show."""
+        target = self._table.target(runnable)
+        return FileWork(lambda _killed: identified(installed_digest(target), ""))
+
+    def benchmark(self) -> Work:
+        """The same everywhere: in virtual time this machine's speed must not show."""
+        return FixedWork(NOMINAL_SCORE)
 
     def resolve(self, env_id: str, prerequisites_json: str) -> Runnable | Refusal:
         """Find the installed app that stands for an image."""

@@ -12,6 +12,8 @@ from claynet.actors.ports import Outcome, Side
 from claynet.proto import layout
 
 OK = Outcome("ok")
+NOMINAL_SCORE = Outcome("ok", b"1000")
+"""The score of an environment in which nothing of this machine's speed shows."""
 
 NOT_STARTED = Outcome("error", code="not_started", detail="the service was not started")
 ALREADY_STARTED = Outcome("error", code="already_started", detail="the service was started before")

@@ -12,7 +12,8 @@ from threading import Lock
 from google.protobuf.message import DecodeError
 
 from claynet.actors.ports import Blobs, Digest, FileRef, Outcome, Placement, Refusal, Runnable, RuntimeBackend, Side, Work
-from claynet.envs.lifecycle import KILLED, LAST_CALLS, OK, Epoch, FixedWork, Life
+from claynet.envs.identity import identified
+from claynet.envs.lifecycle import KILLED, LAST_CALLS, NOMINAL_SCORE, OK, Epoch, FixedWork, Life
 from claynet.envs.model_app import ModelConfig, ModelError, ProviderModel, RequestorModel
 from claynet.envs.model_files import Folder
 from claynet.envs.paths import MISSING_BLOB, UNSAFE_PATH, FileProblem, split_file, split_path
@@ -47,9 +48,17 @@ class ModelEnvironment:
         """`model`, unless it was given another."""
         return self._name
 
-    def probe(self) -> Work:
+    def probe(self, patience: int = 0) -> Work:  # noqa: ARG002 - nothing needs waiting for
         """Always works."""
         return FixedWork(OK)
+
+    def identify(self, runnable: Runnable) -> Work:
+        """A modelled app is what it is called."""
+        return FixedWork(identified(runnable.image, ""))
+
+    def benchmark(self) -> Work:
+        """A modelled machine is as fast as any other."""
+        return FixedWork(NOMINAL_SCORE)
 
     def resolve(self, env_id: str, prerequisites_json: str) -> Runnable | Refusal:
         """Find the modelled app; the image must be in the table as for environments that run it."""

@@ -17,12 +17,15 @@ from pathlib import Path
 
 from claynet.actors.ports import SECOND, Blobs, Outcome, Placement, Refusal, Runnable, Side, Work
 from claynet.envs.bounded_log import log_path
-from claynet.envs.child import Child, Usage
+from claynet.envs.child import Child
+from claynet.envs.host_score import score_of
+from claynet.envs.identity import hardware, identified, installed_digest
 from claynet.envs.lifecycle import EXITED, KILLED, LAST_CALLS, OK, Epoch, FixedWork, Life, RunningWork
 from claynet.envs.paths import FileProblem
 from claynet.envs.resolve import AppTable
 from claynet.envs.translate import unimplemented
-from claynet.envs.workspace import DataDir, FileLimits, Workspace, file_error
+from claynet.envs.usage import Usage
+from claynet.envs.workspace import DataDir, FileLimits, FileWork, Workspace, file_error
 from claynet.proto import layout
 from claynet.taskapi.client import TaskApiClient
 from claynet.taskapi.errors import TaskApiError
@@ -73,7 +76,16 @@ class ProcessEnvironment:
         """`process`, unless it was given another."""
         return self._name
 
-    def probe(self) -> Work:
+    def identify(self, runnable: Runnable) -> Work:
+        """Read the app's module, without importing it."""
+        target = self._table.target(runnable)
+        return FileWork(lambda _killed: identified(installed_digest(target, self.module_path), hardware()))
+
+    def benchmark(self) -> Work:
+        """Hash for a moment, in a Python of its own."""
+        return RunningWork(lambda _killed: score_of(self.python), lambda: None)
+
+    def probe(self, patience: int = 0) -> Work:  # noqa: ARG002 - what is missing here does not come by itself
         """Works wherever its Python is there and the kernel has process handles (Linux 5.3)."""
         if not hasattr(os, "pidfd_open"):
             return FixedWork(Outcome("error", code="unsupported", detail="Linux 5.3 or later is needed, for process handles"))

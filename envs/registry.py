@@ -16,6 +16,7 @@ from claynet.actors.ports import SECOND, Blobs, Environment
 from claynet.envs.guard import Guard, no_guard
 from claynet.envs.model_app import ModelConfig
 from claynet.envs.resolve import AppTable
+from claynet.envs.usage import OnUsage, no_usage
 
 ENVIRONMENTS_GROUP = "claynet.environments"
 """Entry point group of third-party environments: the entry's name is the environment's, its value an `EnvironmentKind`."""
@@ -41,7 +42,11 @@ class EnvironmentSettings:
     """Folders in which the operator's own apps are found, besides what Python has installed."""
     model: ModelConfig = field(default_factory=ModelConfig)
     options: Mapping[str, object] = field(default_factory=dict)
-    """Whatever a third-party environment asks its operator for."""
+    """What this kind of environment asks its operator for."""
+    run: str = ""
+    """Names the run that this node is part of: what is made outside (containers) is labelled with it."""
+    on_usage: OnUsage = no_usage
+    """Told what each service used."""
 
 
 @dataclass(frozen=True, slots=True)

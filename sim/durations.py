@@ -93,6 +93,8 @@ def _ms(milliseconds: int) -> Distribution:
 
 DEFAULTS: Final[Mapping[str, Distribution]] = {
     "probe": _ms(0),
+    "identify": _ms(0),
+    "benchmark": Distribution.constant(SECOND),
     "start": _ms(500),
     "stop": _ms(20),
     "shutdown": _ms(20),

@@ -201,8 +201,14 @@ class BentEnvironment:
     def name(self) -> str:
         return self.inner.name
 
-    def probe(self) -> Work:
-        return _Bent(self.inner.probe(), self.broken, lambda _: None)
+    def probe(self, patience: int = 0) -> Work:
+        return _Bent(self.inner.probe(patience), self.broken, lambda _: None)
+
+    def identify(self, runnable: Runnable) -> Work:
+        return self.inner.identify(runnable)
+
+    def benchmark(self) -> Work:
+        return self.inner.benchmark()
 
     def resolve(self, env_id: str, prerequisites_json: str) -> Runnable | Refusal:
         return self.inner.resolve(env_id, prerequisites_json)
