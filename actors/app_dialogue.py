@@ -12,8 +12,10 @@ from typing import TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
+from claynet.actors.environment import Placement
 from claynet.actors.messages import AppRequest, Op, OpCall, OpCollect, OpDiscard, OpPlace, RuntimeOp
-from claynet.actors.ports import Address, FileRef, NodeId, Outcome, Placement, Ports
+from claynet.actors.ports import Address, FileRef, NodeId, Outcome
+from claynet.actors.world import Ports
 from claynet.proto import golem_task_api_pb2 as api
 from claynet.proto import layout
 

@@ -6,10 +6,12 @@ Knows descriptors, the enabled flag and the services. Must not know tasks beyond
 from __future__ import annotations
 
 from claynet.actors.descriptors import Descriptor, DescriptorError, parse
+from claynet.actors.environment import Refusal
 from claynet.actors.messages import AppRequest, Bounced, LeaveApp, OpDone, RuntimeEnded, RuntimeOp, StopService, UseApp
-from claynet.actors.ports import ActorFailed, Address, Outcome, Ports, Refusal
+from claynet.actors.ports import ActorFailed, Address, Outcome
 from claynet.actors.runtime import start_runtime
 from claynet.actors.shell import Shell, handles
+from claynet.actors.world import Ports
 
 RESTARTS = 3
 """So many services of an app may end in a row without having done anything well; then what waits for it fails."""

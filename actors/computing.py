@@ -27,8 +27,9 @@ from claynet.actors.core.records import (
     amount_due,
     is_sound,
 )
+from claynet.actors.environment import Placement, Runnable
 from claynet.actors.messages import Grant, OpCall, OpCollect, OpDone, OpPlace, Revoke, RuntimeOp, StopService
-from claynet.actors.ports import SECOND, Address, FileRef, NodeId, Outcome, Placement, Runnable
+from claynet.actors.ports import SECOND, Address, FileRef, NodeId, Outcome
 from claynet.actors.provider_base import ProviderBase
 from claynet.actors.runtime import start_runtime
 from claynet.proto import golem_task_api_pb2 as api

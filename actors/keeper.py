@@ -11,7 +11,8 @@ from typing import TypeVar
 
 from claynet.actors.core.machine import Effect, Send, SetTimer, State, Step
 from claynet.actors.messages import SendTo, TimerFired
-from claynet.actors.ports import Address, NodeId, Ports, TimerId
+from claynet.actors.ports import Address, NodeId, TimerId
+from claynet.actors.world import Ports
 
 _State = TypeVar("_State", bound=State)
 

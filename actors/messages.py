@@ -9,7 +9,8 @@ from typing import TypeAlias
 
 from claynet.actors.config import TaskSpec
 from claynet.actors.core.frames import Frame
-from claynet.actors.ports import Address, FileRef, Message, NodeId, Outcome, Placement
+from claynet.actors.environment import Placement
+from claynet.actors.ports import Address, FileRef, Message, NodeId, Outcome
 
 # ---------------------------------------------------------------- timers
 

@@ -17,11 +17,12 @@ from claynet.actors.core.subtask import SubtaskState
 from claynet.actors.core.task import TaskState
 from claynet.actors.ledger import Hold, Note
 from claynet.actors.messages import AbortTask, CreateTask, RestartSubtask
-from claynet.actors.ports import ActorFailed, Address, Ports
+from claynet.actors.ports import ActorFailed, Address
 from claynet.actors.shell import Shell, handles
 from claynet.actors.switchboard import Switchboard
 from claynet.actors.task_computer import TaskComputer
 from claynet.actors.task_manager import TaskManager
+from claynet.actors.world import Ports
 
 STATE_TYPES: Any = TaskState | SubtaskState | SlotState | PaymentState | Note | Hold
 """What a node's Store holds."""

@@ -13,8 +13,9 @@ from google.protobuf.message import DecodeError
 from claynet.actors.core import offering as machine
 from claynet.actors.core.frames import Frame
 from claynet.actors.core.records import Decline, Header, Offer
+from claynet.actors.environment import Refusal, Runnable
 from claynet.actors.messages import OpCall, OpDone, RuntimeOp, SendTo, StopService
-from claynet.actors.ports import SECOND, Address, NodeId, Outcome, Refusal, Runnable
+from claynet.actors.ports import SECOND, Address, NodeId, Outcome
 from claynet.actors.provider_base import ProviderBase
 from claynet.actors.runtime import start_runtime
 from claynet.proto import golem_task_api_pb2 as api

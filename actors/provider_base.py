@@ -13,10 +13,12 @@ from claynet.actors.core import slot as slots
 from claynet.actors.core.frames import frame_digest, seal
 from claynet.actors.core.machine import Effect, Step
 from claynet.actors.core.records import Record
+from claynet.actors.environment import Runnable
 from claynet.actors.keeper import Keeper
 from claynet.actors.messages import SendTo
-from claynet.actors.ports import Address, NodeId, Ports, Runnable
+from claynet.actors.ports import Address, NodeId
 from claynet.actors.shell import Shell
+from claynet.actors.world import Ports
 
 
 class ProviderBase(Shell):

@@ -20,8 +20,9 @@ from claynet.actors.core.records import Cancel, Decline, Offer, Record
 from claynet.actors.keeper import Keeper
 from claynet.actors.market import Pool
 from claynet.actors.messages import SendTo
-from claynet.actors.ports import Address, NodeId, Ports
+from claynet.actors.ports import Address, NodeId
 from claynet.actors.shell import Shell
+from claynet.actors.world import Ports
 
 
 class RequestorBase(Shell):

@@ -11,9 +11,11 @@ from collections import deque
 from types import TracebackType
 
 from claynet.actors.core import runtime as machine
+from claynet.actors.environment import Runnable, RuntimeBackend
 from claynet.actors.messages import Bounced, OpCall, OpCollect, OpDone, OpPlace, RuntimeEnded, RuntimeOp, StopService
-from claynet.actors.ports import Address, JobDone, Outcome, Ports, Runnable, RuntimeBackend, Side, Work
+from claynet.actors.ports import Address, JobDone, Outcome, Side, Work
 from claynet.actors.shell import Shell, handles
+from claynet.actors.world import Ports
 
 URGENT = {"AbortTask": "abort_task", "AbortSubtask": "abort_subtask", "Shutdown": "shutdown"}
 KINDS = URGENT | {

@@ -10,9 +10,10 @@ from claynet import __version__
 from claynet.actors.core.frames import FrameError, FrameReader, framed, is_signed, open_body, seal
 from claynet.actors.core.records import EVIDENCE, MAJOR, MINOR, SIGNER, Bye, Chunk, Decline, Hello, Missing, Record, Want
 from claynet.actors.messages import BlobsFailed, FetchBlobs, FromPeer, Grant, Revoke, SendTo, SessionEnded, TimerFired
-from claynet.actors.ports import SECOND, Address, LinkBytes, LinkDown, LinkFailed, LinkId, LinkUp, NodeId, Ports
+from claynet.actors.ports import SECOND, Address, LinkBytes, LinkDown, LinkFailed, LinkId, LinkUp, NodeId
 from claynet.actors.shell import Shell, handles
 from claynet.actors.transfers import Downloads, serve
+from claynet.actors.world import Ports
 
 FOR_REQUESTOR = frozenset({"offer", "taken", "refused", "report", "failed", "verdict_seen", "payment_seen", "cancel_seen"})
 FOR_PROVIDER = frozenset({"header", "gone", "assignment", "received", "acceptance", "rejection", "payment", "cancel"})

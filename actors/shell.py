@@ -12,7 +12,8 @@ from typing import Any, ClassVar, TypeVar
 
 import pykka
 
-from claynet.actors.ports import ActorFailed, Address, Ports
+from claynet.actors.ports import ActorFailed, Address
+from claynet.actors.world import Ports
 
 _Handler = TypeVar("_Handler", bound=Callable[..., None])
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 from claynet.actors.core.frames import FrameError, framed, is_signed, open_body, seal
 from claynet.actors.core.records import HeadersWanted
 from claynet.actors.messages import Announce, FetchBlobs, FromPeer, Grant, PeerLost, Revoke, SendTo, SessionEnded
-from claynet.actors.ports import ActorFailed, Address, Announced, LinkId, LinkUp, NodeId, Ports
+from claynet.actors.ports import ActorFailed, Address, Announced, LinkId, LinkUp, NodeId
 from claynet.actors.session import TaskSession
 from claynet.actors.shell import Shell, handles
+from claynet.actors.world import Ports
 
 
 class Switchboard(Shell):

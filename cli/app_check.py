@@ -71,7 +71,7 @@ def _is_module(name: str) -> bool:
 def _installed(path: Path) -> str:
     """Return `module:NAME` of the app that a descriptor's image stands for here. Raises _NoAppError."""
     from claynet.actors import descriptors
-    from claynet.actors.ports import Refusal
+    from claynet.actors.environment import Refusal
     from claynet.envs.resolve import AppTable
 
     try:

@@ -8,20 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from claynet.actors.ports import (
-    Blobs,
-    Entropy,
-    Environment,
-    EventSink,
-    FileRef,
-    Outcome,
-    Placement,
-    Refusal,
-    Runnable,
-    RuntimeBackend,
-    Side,
-    Work,
-)
+from claynet.actors.environment import Environment, Placement, Refusal, Runnable, RuntimeBackend
+from claynet.actors.ports import Blobs, Entropy, EventSink, FileRef, Outcome, Side, Work
 from claynet.envs.lifecycle import FixedWork
 from claynet.envs.translate import app_error
 

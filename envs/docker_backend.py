@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from claynet.actors.ports import Outcome, Placement, Side, Work
+from claynet.actors.environment import Placement
+from claynet.actors.ports import Outcome, Side, Work
 from claynet.envs.docker_container import Container, ended_well
 from claynet.envs.docker_engine import EngineProblem
 from claynet.envs.lifecycle import EXITED, KILLED, LAST_CALLS, OK, Epoch, Life, RunningWork

@@ -13,7 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from claynet.actors.ports import SECOND, Blobs, Outcome, Refusal, Runnable, Side, Work
+from claynet.actors.environment import Refusal, Runnable
+from claynet.actors.ports import SECOND, Blobs, Outcome, Side, Work
 from claynet.envs.bounded_log import log_path
 from claynet.envs.docker_backend import DockerBackend, Launched
 from claynet.envs.docker_base import find_base

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import msgspec
 
-from claynet.actors.ports import Identity, Outcome
+from claynet.actors.environment import Identity
+from claynet.actors.ports import Outcome
 
 
 def identified(digest: str, hardware: str) -> Outcome:

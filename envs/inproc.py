@@ -10,7 +10,8 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from claynet.actors.ports import Blobs, Outcome, Placement, Refusal, Runnable, RuntimeBackend, Side, Work
+from claynet.actors.environment import Placement, Refusal, Runnable, RuntimeBackend
+from claynet.actors.ports import Blobs, Outcome, Side, Work
 from claynet.envs.guard import Guard, no_guard
 from claynet.envs.identity import identified, installed_digest
 from claynet.envs.lifecycle import EXITED, KILLED, LAST_CALLS, NOMINAL_SCORE, OK, Epoch, FixedWork, Life, RunningWork

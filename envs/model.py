@@ -11,7 +11,8 @@ from threading import Lock
 
 from google.protobuf.message import DecodeError
 
-from claynet.actors.ports import Blobs, Digest, FileRef, Outcome, Placement, Refusal, Runnable, RuntimeBackend, Side, Work
+from claynet.actors.environment import Placement, Refusal, Runnable, RuntimeBackend
+from claynet.actors.ports import Blobs, Digest, FileRef, Outcome, Side, Work
 from claynet.envs.identity import identified
 from claynet.envs.lifecycle import KILLED, LAST_CALLS, NOMINAL_SCORE, OK, Epoch, FixedWork, Life
 from claynet.envs.model_app import ModelConfig, ModelError, ProviderModel, RequestorModel

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from claynet.actors.ports import SECOND, Blobs, Outcome, Placement, Refusal, Runnable, Side, Work
+from claynet.actors.environment import Placement, Refusal, Runnable
+from claynet.actors.ports import SECOND, Blobs, Outcome, Side, Work
 from claynet.envs.bounded_log import log_path
 from claynet.envs.child import Child
 from claynet.envs.host_score import score_of

@@ -12,7 +12,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Literal
 
-from claynet.actors.ports import SECOND, Blobs, Environment
+from claynet.actors.environment import Environment
+from claynet.actors.ports import SECOND, Blobs
 from claynet.envs.guard import Guard, no_guard
 from claynet.envs.model_app import ModelConfig
 from claynet.envs.resolve import AppTable

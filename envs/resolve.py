@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import entry_points
 
-from claynet.actors.ports import Refusal, Runnable
+from claynet.actors.environment import Refusal, Runnable
 
 APPS_GROUP = "claynet.apps"
 """Entry point group: the entry's name is the image name without a tag, its value `module:OBJECT`."""

@@ -17,7 +17,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from claynet.actors.ports import Blobs, Digest, FileRef, Outcome, Placement, Work
+from claynet.actors.environment import Placement
+from claynet.actors.ports import Blobs, Digest, FileRef, Outcome, Work
 from claynet.envs.lifecycle import KILLED, OK
 from claynet.envs.paths import IO_ERROR, MISSING_BLOB, MISSING_FILE, TOO_LARGE, UNSAFE_PATH, FileProblem, split_file, split_path
 

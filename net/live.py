@@ -15,9 +15,11 @@ from typing import Self
 import msgspec
 
 from claynet.actors.config import NodeConfig
+from claynet.actors.environment import Environment
 from claynet.actors.ledger import EmbeddedLedger
 from claynet.actors.node import EFFECT_TYPES, STATE_TYPES, Node, build_node
-from claynet.actors.ports import SECOND, Blobs, Environment, EventSink, NodeId, Ports
+from claynet.actors.ports import SECOND, Blobs, EventSink, NodeId
+from claynet.actors.world import Ports
 from claynet.net.disk_blobs import DiskBlobs
 from claynet.net.identity import Ed25519Signer, load_or_make_key
 from claynet.net.p2p import P2PNetwork

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from claynet.actors.descriptors import parse
-from claynet.actors.ports import Environment, Outcome, Refusal
+from claynet.actors.environment import Environment, Refusal
+from claynet.actors.ports import Outcome
 from claynet.envs.registry import EnvironmentSettings, find
 from claynet.sim.scenario.plan import AppPlan, NodePlan, Plan
 from claynet.sim.wire.memory import MemoryBlobs

@@ -11,9 +11,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from claynet.actors.config import NodeConfig, TaskSpec
+from claynet.actors.environment import Environment
 from claynet.actors.ledger import EmbeddedLedger
 from claynet.actors.node import Node, build_node
-from claynet.actors.ports import Blobs, Capability, Entropy, Environment, FileRef, NodeId, Ports
+from claynet.actors.ports import Blobs, Entropy, FileRef, NodeId
+from claynet.actors.world import Capability, Ports
 from claynet.envs.behaviours import Failing, WrongResults
 from claynet.envs.registry import EnvironmentSettings, find
 from claynet.envs.resolve import AppTable, split_tag

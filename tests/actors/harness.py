@@ -16,6 +16,7 @@ from claynet.actors.core.records import MAJOR, MINOR, Hello, Record
 from claynet.actors.core.subtask import SubtaskState
 from claynet.actors.core.task import TaskState
 from claynet.actors.descriptors import parse
+from claynet.actors.environment import Environment, Placement, Refusal, Runnable, RuntimeBackend
 from claynet.actors.ledger import EmbeddedLedger
 from claynet.actors.node import Node, build_node
 from claynet.actors.ports import (
@@ -23,7 +24,6 @@ from claynet.actors.ports import (
     SECOND,
     Address,
     Announced,
-    Environment,
     LinkBytes,
     LinkDown,
     LinkFailed,
@@ -31,14 +31,10 @@ from claynet.actors.ports import (
     LinkUp,
     NodeId,
     Outcome,
-    Placement,
-    Ports,
-    Refusal,
-    Runnable,
-    RuntimeBackend,
     Side,
     Work,
 )
+from claynet.actors.world import Ports
 from claynet.envs.model import ModelEnvironment
 from claynet.envs.model_app import ModelConfig
 from claynet.envs.resolve import AppTable

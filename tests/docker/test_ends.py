@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from claynet.actors.ports import SECOND, Outcome, Runnable, Work
+from claynet.actors.environment import Runnable
+from claynet.actors.ports import SECOND, Outcome, Work
 from claynet.envs.docker_backend import DockerBackend
 from claynet.envs.docker_cpu import DockerCpuEnvironment, DockerSettings
 from claynet.envs.docker_limits import MIB, ContainerLimits

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from claynet.actors.ports import Placement
+from claynet.actors.environment import Placement
 from claynet.envs.docker_backend import DockerBackend
 from claynet.envs.docker_cpu import DockerCpuEnvironment, DockerSettings
 from claynet.envs.docker_limits import MIB, ContainerLimits, User, container_user

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from claynet.actors.ports import Environment
+from claynet.actors.environment import Environment
 from tests.envs.harness import Driver, MemoryBlobs, make_docker_cpu, make_inproc, make_model, make_process
 
 ALL = {"model": make_model, "inproc": make_inproc, "process": make_process}

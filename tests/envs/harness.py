@@ -9,7 +9,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TypeVar
 
-from claynet.actors.ports import Digest, Environment, FileRef, Outcome, Placement, Runnable, RuntimeBackend, Work
+from claynet.actors.environment import Environment, Placement, Runnable, RuntimeBackend
+from claynet.actors.ports import Digest, FileRef, Outcome, Work
 from claynet.envs.docker_cpu import DockerCpuEnvironment
 from claynet.envs.inproc import InprocEnvironment
 from claynet.envs.model import ModelEnvironment

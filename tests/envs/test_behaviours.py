@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from claynet.actors.ports import Environment, Placement
+from claynet.actors.environment import Environment, Placement
 from claynet.envs.behaviours import Failing, WrongResults
 from claynet.envs.model import ModelEnvironment
 from claynet.envs.resolve import AppTable

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from claynet.actors.ports import Digest, Environment, Placement, Refusal
+from claynet.actors.environment import Environment, Placement, Refusal
+from claynet.actors.ports import Digest
 from claynet.envs.paths import FileProblem
 from claynet.proto import golem_task_api_pb2 as pb
 from tests.envs.harness import PREREQUISITES, Driver, MemoryBlobs, code, ok, runnable

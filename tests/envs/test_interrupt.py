@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from claynet.actors.ports import MILLISECOND, Environment, Outcome, Work
+from claynet.actors.environment import Environment
+from claynet.actors.ports import MILLISECOND, Outcome, Work
 from claynet.envs.process import ProcessBackend, ProcessEnvironment
 from claynet.envs.resolve import AppTable
 from tests.envs.harness import APPS, ROOT, Driver, MemoryBlobs, code, make_process, ok

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from claynet.actors.ports import Environment, Outcome, Placement, RuntimeBackend
+from claynet.actors.environment import Environment, Placement, RuntimeBackend
+from claynet.actors.ports import Outcome
 from claynet.envs.workspace import DataDir, FileLimits
 from tests.envs.harness import MemoryBlobs, code, ok, runnable
 

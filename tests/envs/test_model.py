@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from claynet.actors.ports import Placement
+from claynet.actors.environment import Placement
 from claynet.envs.model import ModelEnvironment
 from claynet.envs.model_app import ModelConfig
 from claynet.envs.resolve import AppTable

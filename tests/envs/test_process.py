@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from claynet.actors.ports import Placement
+from claynet.actors.environment import Placement
 from claynet.envs.process import ProcessBackend, ProcessEnvironment
 from claynet.envs.resolve import AppTable
 from tests.envs.harness import APPS, Driver, MemoryBlobs, make_process, ok

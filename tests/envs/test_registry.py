@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from claynet.actors.ports import Runnable
+from claynet.actors.environment import Runnable
 from claynet.envs import registry
 from claynet.envs.resolve import AppTable, split_tag
 from tests.envs.harness import APPS, MemoryBlobs, ok

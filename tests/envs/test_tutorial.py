@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from claynet.actors.ports import Environment, Placement
+from claynet.actors.environment import Environment, Placement
 from claynet.envs.behaviours import WrongResults
 from claynet.envs.inproc import InprocEnvironment
 from claynet.envs.model import ModelEnvironment
