@@ -16,6 +16,7 @@ from typing import Protocol
 
 from claynet.proto import layout
 from claynet.taskapi.app import App
+from claynet.taskapi.calls import Carrier
 from claynet.taskapi.client import TaskApiClient
 from claynet.taskapi.listening import Listening, socket_target
 from claynet.taskapi.server import GRACE_SECONDS, AppServer
@@ -25,11 +26,18 @@ _KILL_AFTER = 5.0
 _LOG_TAIL = 2000
 
 
+class ServiceClient(Carrier, Protocol):
+    """What a check needs of a client; a TaskApiClient is one."""
+
+    def wait_until_serving(self, timeout: float = layout.START_TIMEOUT_SECONDS) -> None:
+        """Wait until it serves. Raises TaskApiError when it does not within `timeout` seconds."""
+
+
 class Service(Protocol):
     """One running side of an app."""
 
     @property
-    def client(self) -> TaskApiClient:
+    def client(self) -> ServiceClient:
         """A client of it; it need not serve yet."""
 
     def wait_ended(self, seconds: float) -> bool:

@@ -10,8 +10,8 @@ import math
 import threading
 from collections.abc import Callable
 
+from claynet.proto import layout
 from claynet.taskapi.errors import AppFailed, TaskApiError
-from claynet.taskapi.folders import TaskFolder
 from claynet.taskapi.handlers import Params, Verdict
 from claynet.taskapi.stage import RuleBroken, Stage, expect
 
@@ -39,11 +39,7 @@ def provider_serves(stage: Stage) -> str:
 def create(stage: Stage) -> str:
     """CreateTask says where to compute."""
     task_id = stage.new_id("task")
-    task = TaskFolder(stage.work_dir, task_id)
-    task.make()
-    for name, content in stage.sample.inputs.items():
-        task.input(name).parent.mkdir(parents=True, exist_ok=True)
-        task.input(name).write_bytes(content)
+    stage.place_inputs(task_id)
     new = stage.requestor().create_task(task_id, stage.sample.max_subtasks, stage.sample.params, stage.limits.call)
     expect(bool(new.env_id), "CreateTask names no environment")
     expect(math.isfinite(new.min_memory_mib) and new.min_memory_mib >= 0, f"CreateTask asks for {new.min_memory_mib} MiB of memory")
@@ -80,10 +76,7 @@ def whole_life(stage: Stage) -> str:
 def broken_result(stage: Stage) -> str:
     """Verify does not accept a broken result, and its part is pending again."""
     handed = stage.hand_out(stage.new_task())
-    stage.compute(handed)
-    folder = TaskFolder(stage.work_dir, handed.task_id).subtask_outputs(handed.subtask_id)
-    for path in folder.iterdir():
-        path.write_bytes(b"this is not a result")
+    stage.deliver(handed, stage.compute(handed), b"this is not a result")
     verification = stage.verify(handed)
     if verification.verdict is Verdict.AWAITING_DATA:
         stage.finish(handed.task_id)
@@ -98,7 +91,7 @@ def broken_result(stage: Stage) -> str:
 def missing_result(stage: Stage) -> str:
     """Verify does not accept a result that is not there."""
     handed = stage.hand_out(stage.new_task())
-    TaskFolder(stage.work_dir, handed.task_id).subtask_outputs(handed.subtask_id).mkdir(parents=True)
+    stage.files.write({}, [str(layout.requestor_subtask_outputs(handed.task_id, handed.subtask_id))])
     try:
         verification = stage.verify(handed)
     except AppFailed as error:
@@ -226,8 +219,8 @@ def interrupt(stage: Stage) -> str:
     """Shutdown interrupts a running Compute."""
     handed = stage.hand_out(stage.new_task(stage.sample.slow_params))
     outcome: list[TaskApiError | str] = []
-    with stage.provider() as (client, service, folder):
-        stage.place(handed, folder)
+    with stage.provider() as (client, service, files):
+        stage.place(handed, files)
 
         def work() -> None:
             try:

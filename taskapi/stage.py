@@ -1,23 +1,22 @@
 """Where a check of an app takes place: it starts the app's services and plays the node for them, folders included.
 
-Knows launchers, calls and folders. Must not know the rules that are checked.
+Knows launchers, calls and the folders' names. Must not know the rules that are checked.
 """
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from claynet.proto import layout
 from claynet.taskapi.app import SampleTask
 from claynet.taskapi.calls import ProviderAppClient, RequestorAppClient
 from claynet.taskapi.errors import TaskApiError
-from claynet.taskapi.folders import ProviderFolder, TaskFolder, safe_join
 from claynet.taskapi.handlers import Params, Subtask, Verdict, Verification
 from claynet.taskapi.launchers import Launcher, Service
+from claynet.taskapi.work_files import WorkFiles
 
 _NODE = "0" * 64
 _MOST_TRIES = 3
@@ -55,18 +54,16 @@ class Handed:
 class Stage:
     """Plays the node: one requestor service for the whole check, a provider service for each request."""
 
-    def __init__(self, launcher: Launcher, sample: SampleTask, folder: Path, limits: Limits) -> None:
+    def __init__(self, launcher: Launcher, sample: SampleTask, folder: Path, limits: Limits, files_of: Callable[[Path], WorkFiles]) -> None:
         self._launcher = launcher
         self._folder = folder
+        self._files_of = files_of
+        self._work_dir = folder / layout.REQUESTOR
         self._requestor: Service | None = None
         self._count = 0
+        self.files = files_of(self._work_dir)
         self.sample = sample
         self.limits = limits
-
-    @property
-    def work_dir(self) -> Path:
-        """The requestor side's work dir."""
-        return self._folder / layout.REQUESTOR
 
     def new_id(self, what: str) -> str:
         """Return an id that was not used before."""
@@ -78,8 +75,8 @@ class Stage:
         if self._requestor is not None and self._requestor.wait_ended(0):
             self.close()
         if self._requestor is None:
-            self.work_dir.mkdir(exist_ok=True)
-            self._requestor = self._start(layout.REQUESTOR, self.work_dir)
+            self.files.write({})
+            self._requestor = self._start(layout.REQUESTOR, self._work_dir)
         return RequestorAppClient(self._requestor.client)
 
     def requestor_ends(self) -> bool:
@@ -93,27 +90,29 @@ class Stage:
             self._requestor = None
 
     @contextmanager
-    def provider(self) -> Iterator[tuple[ProviderAppClient, Service, ProviderFolder]]:
+    def provider(self) -> Iterator[tuple[ProviderAppClient, Service, WorkFiles]]:
         """Start a provider service in a work dir of its own; stop it and remove the work dir at the end."""
         work_dir = self._folder / self.new_id(layout.PROVIDER)
-        ProviderFolder(work_dir).subtask_inputs.mkdir(parents=True)
+        files = self._files_of(work_dir)
+        files.write({}, [str(layout.provider_subtask_inputs())])
         service = self._start(layout.PROVIDER, work_dir)
         try:
-            yield ProviderAppClient(service.client), service, ProviderFolder(work_dir)
+            yield ProviderAppClient(service.client), service, files
         finally:
             service.stop()
-            shutil.rmtree(work_dir, ignore_errors=True)
+            files.remove()
+
+    def place_inputs(self, task_id: str) -> None:
+        """Make a new task's folders and place the sample's input files in them."""
+        inputs = layout.requestor_task_inputs(task_id)
+        folders = [str(layout.requestor_task(task_id) / name) for name in layout.TASK_FOLDERS]
+        self.files.write({str(inputs / name): content for name, content in self.sample.inputs.items()}, folders)
 
     def new_task(self, params: Params | str | None = None) -> str:
         """Place the sample's input files and create a task, with the sample's parameters unless others are given; return its id."""
         task_id = self.new_id("task")
-        task = TaskFolder(self.work_dir, task_id)
         client = self.requestor()
-        task.make()
-        for name, content in self.sample.inputs.items():
-            path = task.input(name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+        self.place_inputs(task_id)
         chosen = self.sample.params if params is None else params
         client.create_task(task_id, self.sample.max_subtasks, chosen, self.limits.call)
         return task_id
@@ -125,33 +124,35 @@ class Stage:
         if subtask is None:
             raise RuleBroken("NextSubtask gives no subtask, though HasPendingSubtasks says there is one")
         for name in subtask.resources:
-            path = safe_join(TaskFolder(self.work_dir, task_id).subtask_inputs, name)
-            expect(path.is_file(), f"NextSubtask names {name}, which is not in {layout.SUBTASK_INPUTS}")
+            found = self._resource(task_id, name)
+            expect(found is not None, f"NextSubtask names {name}, which is not in {layout.SUBTASK_INPUTS}")
         return Handed(task_id, subtask_id, subtask)
 
-    def place(self, handed: Handed, folder: ProviderFolder) -> None:
+    def place(self, handed: Handed, files: WorkFiles) -> None:
         """Put a subtask's files into a provider's work dir."""
-        folder.make(handed.subtask_id)
-        for name in handed.subtask.resources:
-            target = folder.resource(name)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(TaskFolder(self.work_dir, handed.task_id).subtask_inputs / name, target)
+        folder = layout.provider_subtask_inputs()
+        resources = {str(folder / name): self._resource(handed.task_id, name) or b"" for name in handed.subtask.resources}
+        files.write(resources, [str(folder), str(layout.provider_subtask(handed.subtask_id))])
 
-    def compute(self, handed: Handed) -> None:
-        """Have a subtask computed and deliver its result; raises RuleBroken when the service does not end afterwards."""
-        with self.provider() as (client, service, folder):
-            self.place(handed, folder)
+    def compute(self, handed: Handed) -> str:
+        """Have a subtask computed and deliver its result, whose name is returned.
+
+        Raises RuleBroken when there is no result, or the service does not end afterwards.
+        """
+        with self.provider() as (client, service, files):
+            self.place(handed, files)
             output = client.compute(handed.task_id, handed.subtask_id, handed.subtask.params, self.limits.call)
-            path = safe_join(folder.path, output)
-            expect(path.is_file(), f"Compute names {output}, which is not a file in the work dir")
+            content = files.read(output)
+            if content is None:
+                raise RuleBroken(f"Compute names {output}, which is not a file in the work dir")
             expect(service.wait_ended(self.limits.end), f"the provider side still runs {self.limits.end:g} s after Compute")
-            self.deliver(handed, path.name, path.read_bytes())
+            name = PurePosixPath(output).name
+            self.deliver(handed, name, content)
+        return name
 
     def deliver(self, handed: Handed, name: str, content: bytes) -> None:
         """Put a result file where Verify looks for it."""
-        folder = TaskFolder(self.work_dir, handed.task_id).subtask_outputs(handed.subtask_id)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
+        self.files.write({str(layout.requestor_subtask_outputs(handed.task_id, handed.subtask_id) / name): content})
 
     def verify(self, handed: Handed) -> Verification:
         """Have a delivered result judged."""
@@ -178,8 +179,10 @@ class Stage:
 
     def outputs(self, task_id: str) -> list[str]:
         """Return the names of a task's final results."""
-        folder = TaskFolder(self.work_dir, task_id).outputs
-        return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+        return self.files.names(str(layout.requestor_task_outputs(task_id)))
+
+    def _resource(self, task_id: str, name: str) -> bytes | None:
+        return self.files.read(str(layout.requestor_subtask_inputs(task_id) / name))
 
     def _judge(self, delivered: Sequence[Handed], accepted: list[str]) -> list[Handed]:
         awaiting = []

@@ -6,15 +6,16 @@ Knows the rules' order and how their outcomes are told. Must not know what a rul
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from claynet.taskapi.app import App, SampleTask
 from claynet.taskapi.errors import TaskApiError
-from claynet.taskapi.launchers import Launcher, ProcessLauncher, Service, ThreadLauncher
+from claynet.taskapi.launchers import Launcher, ProcessLauncher, Service, ServiceClient, ThreadLauncher
 from claynet.taskapi.rules import FIRST, RULES, Rule
 from claynet.taskapi.stage import Limits, RuleBroken, Stage
+from claynet.taskapi.work_files import PlainFiles, WorkFiles
 
 __all__ = [
     "App",
@@ -24,7 +25,9 @@ __all__ = [
     "RuleResult",
     "SampleTask",
     "Service",
+    "ServiceClient",
     "ThreadLauncher",
+    "WorkFiles",
     "check_app",
     "rule_names",
 ]
@@ -45,13 +48,19 @@ def rule_names() -> tuple[str, ...]:
     return tuple(_name(rule) for rule in FIRST + RULES)
 
 
-def check_app(launcher: Launcher, sample: SampleTask | None = None, limits: Limits | None = None) -> Iterator[RuleResult]:
+def check_app(
+    launcher: Launcher,
+    sample: SampleTask | None = None,
+    limits: Limits | None = None,
+    files_of: Callable[[Path], WorkFiles] = PlainFiles,
+) -> Iterator[RuleResult]:
     """Try every rule in turn and tell how each went; nothing is raised for what an app does.
 
     Without a sample, a task without parameters or input files is used. When a side does not serve at all, the rest fails untried.
+    `files_of` gives access to a work dir; services that run as another user need a way of their own.
     """
     with tempfile.TemporaryDirectory(prefix="claynet-check-", ignore_cleanup_errors=True) as folder:
-        stage = Stage(launcher, sample or SampleTask(), Path(folder), limits or Limits())
+        stage = Stage(launcher, sample or SampleTask(), Path(folder), limits or Limits(), files_of)
         serves = True
         try:
             for rule in FIRST:
