@@ -83,12 +83,15 @@ def check_command(file: File, seed: Seed = None, mode: Mode = None, env: Env = N
 @app_commands.command("check")
 def app_check_command(
     subject: Annotated[str, typer.Argument(metavar="FILE|module:NAME|IMAGE", help="A descriptor, an app object or an image.")],
+    sample: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A sample task (JSON) to check with, instead of the app's own.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Check an app against the rules of the Task API, one by one."""
     from claynet.cli.app_check import check_subject
 
-    raise typer.Exit(check_subject(subject, Output(as_json)))
+    raise typer.Exit(check_subject(subject, sample, Output(as_json)))
 
 
 @app_commands.command("build")

@@ -51,6 +51,10 @@ class AppTable:
         """The known image names, sorted."""
         return tuple(self._apps)
 
+    def target_of(self, image: str) -> str | None:
+        """Return `module:OBJECT` for an image's name without its tag, or None."""
+        return self._apps.get(image)
+
     def target(self, runnable: Runnable) -> str:
         """Return `module:OBJECT` for what `resolve` returned. Raises KeyError for an image that is not in the table."""
         return self._apps[split_tag(runnable.image)[0]]

@@ -53,13 +53,15 @@ def check_app(
     sample: SampleTask | None = None,
     limits: Limits | None = None,
     files_of: Callable[[Path], WorkFiles] = PlainFiles,
+    within: Path | None = None,
 ) -> Iterator[RuleResult]:
     """Try every rule in turn and tell how each went; nothing is raised for what an app does.
 
     Without a sample, a task without parameters or input files is used. When a side does not serve at all, the rest fails untried.
-    `files_of` gives access to a work dir; services that run as another user need a way of their own.
+    `files_of` gives access to a work dir; services that run as another user need a way of their own. Work dirs are made in a temporary
+    folder, in `within` if that is given.
     """
-    with tempfile.TemporaryDirectory(prefix="claynet-check-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix="claynet-check-", dir=within, ignore_cleanup_errors=True) as folder:
         stage = Stage(launcher, sample or SampleTask(), Path(folder), limits or Limits(), files_of)
         serves = True
         try:
