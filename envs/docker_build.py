@@ -1,4 +1,4 @@
-"""Builds an app's image from its folder: Dockerfile, requirements and descriptor, with wheels and without a network.
+"""Builds an app's image from its folder: Dockerfile, descriptor and requirements, with packages gathered before and without a network.
 
 Knows what such a folder holds and the build arguments of its Dockerfile. Must not know scenarios or commands.
 """
@@ -16,11 +16,16 @@ from typing import Any
 from claynet.actors import descriptors
 from claynet.envs.docker_base import Say, build, ensure_base
 from claynet.envs.docker_engine import Engine, EngineProblem
+from claynet.envs.image_facts import SAMPLE_BYTES, SAMPLE_LABEL, read_sample
+from claynet.envs.npm_packages import LOCK, MODULES, NpmError, gather_packages
 from claynet.envs.wheels import WheelError, gather_wheels
 
 _VERSION = 'import sys; print(f"{sys.version_info.major}.{sys.version_info.minor}")'
 _DESCRIPTOR = "descriptor.json"
 _WHEELS = "wheels"
+_REQUIREMENTS = "requirements.txt"
+_SAMPLE = "sample.json"
+_NOT_COPIED = ("__pycache__", ".git", _WHEELS, MODULES)
 
 
 class BuildError(Exception):
@@ -50,18 +55,15 @@ def build_app(folder: Path, engine: Engine, say: Say, descriptor: Path | None = 
     image = _image(found, path)
     if not (folder / "Dockerfile").is_file():
         raise BuildError(f"{folder} has no Dockerfile")
+    labels = {"claynet.app": found.name, "claynet.app_id": found.app_id, "claynet.version": found.version, **_sample(folder)}
     try:
         base = ensure_base(engine, say)
         with tempfile.TemporaryDirectory(prefix="claynet-build-") as name:
             context = Path(name) / "context"
-            shutil.copytree(folder, context, ignore=shutil.ignore_patterns("__pycache__", _WHEELS, ".git"))
-            (context / _WHEELS).mkdir()
-            say(f"{image}: gathering wheels")
-            requirements = context / "requirements.txt"
-            gather_wheels(context / _WHEELS, requirements if requirements.is_file() else None, _python_of(engine, base))
+            shutil.copytree(folder, context, ignore=shutil.ignore_patterns(*_NOT_COPIED))
+            _gather(context, image, engine, base, say)
             say(f"{image}: building on {base}")
             arguments = {"BASE_IMAGE": base, "PIP_ARGS": "--no-index --find-links=/tmp/build"}
-            labels = {"claynet.app": found.name, "claynet.app_id": found.app_id, "claynet.version": found.version}
             build(engine, image, path=str(context), buildargs=arguments, labels=labels)
         with engine.api() as api:
             inspected = api.inspect_image(image)
@@ -69,12 +71,42 @@ def build_app(folder: Path, engine: Engine, say: Say, descriptor: Path | None = 
         raise BuildError(f"{image}: {problem.detail}") from problem
     except WheelError as error:
         raise BuildError(f"{image}: no wheels: {error}") from error
+    except NpmError as error:
+        raise BuildError(f"{image}: no npm packages: {error}") from error
     except OSError as error:
         raise BuildError(f"{image}: {error}") from error
     if descriptor is None:
         _write_app_id(path, fields, found.app_id)
     say(f"{image}: {inspected['Size'] // 1_000_000} MB")
     return Built(image, str(inspected["Id"]), int(inspected["Size"]), base, found.app_id, path)
+
+
+def _gather(context: Path, image: str, engine: Engine, base: str, say: Say) -> None:
+    """Put the packages that the folder asks for beside its Dockerfile. Raises WheelError, NpmError, EngineProblem, OSError."""
+    requirements, by_npm = context / _REQUIREMENTS, (context / LOCK).is_file()
+    (context / _WHEELS).mkdir()
+    if requirements.is_file() or not by_npm:
+        say(f"{image}: gathering wheels")
+        gather_wheels(context / _WHEELS, requirements if requirements.is_file() else None, _python_of(engine, base))
+    if by_npm:
+        say(f"{image}: gathering npm packages")
+        gather_packages(context)
+
+
+def _sample(folder: Path) -> dict[str, str]:
+    """Return the label of the folder's sample task, by which the image can be checked, if there is one. Raises BuildError."""
+    path = folder / _SAMPLE
+    if not path.exists():
+        return {}
+    try:
+        text = path.read_text(encoding="utf-8")
+        read_sample(text)
+    except (OSError, ValueError) as error:
+        raise BuildError(f"{path} is not a sample task: {error}") from None
+    short = json.dumps(json.loads(text), separators=(",", ":"))
+    if len(short) > SAMPLE_BYTES:
+        raise BuildError(f"{path}: a sample task of {len(short)} bytes; at most {SAMPLE_BYTES} go into an image's label")
+    return {SAMPLE_LABEL: short}
 
 
 def _python_of(engine: Engine, base: str) -> str:

@@ -27,7 +27,9 @@ _ABORTED = Verification(Verdict.INCONCLUSIVE, "the subtask was aborted")
 class TutorialRequestor(RequestorAppHandler):
     """Each part asks for a nonce of its own; parts do not depend on each other."""
 
-    def __init__(self) -> None:
+    def __init__(self, image: str = IMAGE) -> None:
+        """`image` is where its subtasks are to be computed."""
+        self._image = image
         self._keeping = Keeping()
 
     def create_task(self, task: TaskFolder, max_subtasks: int, params: Params) -> NewTask:
@@ -35,7 +37,7 @@ class TutorialRequestor(RequestorAppHandler):
         wanted = TaskParams.read(params)
         wanted.check_files(task)
         self._keeping.create(task, wanted, max_subtasks)
-        return NewTask(DOCKER_CPU, {"image": IMAGE, "tag": TAG}, _MEMORY_MIB)
+        return NewTask(DOCKER_CPU, {"image": self._image, "tag": TAG}, _MEMORY_MIB)
 
     def has_pending_subtasks(self, task: TaskFolder) -> bool:
         """Return whether a part is computable."""
