@@ -21,11 +21,15 @@ AGAIN = 5.0
 class Ticker:
     """A context; `at` names what is under way from now on."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: float = FIRST) -> None:
+        """`first`: seconds of patience."""
+        self._first = first
         self._what = ""
         self._since = time.monotonic()
         self._changed = threading.Condition()
         self._over = False
+        self.told = threading.Event()
+        """Set once something was said."""
         self._thread = threading.Thread(target=self._tell, name="ticker", daemon=True)
 
     def __enter__(self) -> Self:
@@ -46,12 +50,13 @@ class Ticker:
             self._changed.notify()
 
     def _tell(self) -> None:
-        patience = FIRST
+        patience = self._first
         with self._changed:
             while not self._over:
                 if self._changed.wait(patience):  # something new, or the end
-                    patience = FIRST
+                    patience = self._first
                     continue
                 patience = AGAIN
                 if self._what:
                     note(f"still at it after {time.monotonic() - self._since:.0f} s: {self._what}")
+                    self.told.set()
