@@ -41,6 +41,7 @@ def summary(plan: Plan) -> dict[str, Any]:
         "until": "tasks_done" if plan.until is None else units.format_duration(plan.until),
         "at_most": units.format_duration(plan.at_most),
         "digest": plan.digest(),
+        "reproducible": plan.mode != "real" and not plan.measured,
         "notes": list(plan.notes),
         "apps": [{"app": app.key, "name": app.name, "image": app.image, "id": app.app_id} for app in plan.apps.values()],
         "nodes": [_group(nodes) for nodes in plan.groups().values()],

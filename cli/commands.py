@@ -56,6 +56,9 @@ def run_command(
     env: Env = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for report, trace, tape and logs.")] = None,
     replay: Annotated[Path | None, typer.Option(metavar="TAPE", help="Take all outside outcomes from this tape.")] = None,
+    calibrate: Annotated[
+        Path | None, typer.Option(metavar="LOG|DIR", help="Use durations fitted to this side log, or to that of this --out folder.")
+    ] = None,
     self_check: Annotated[
         Switch | None,
         typer.Option(help="In mode virtual: run twice and compare the trace hashes (by default when the run takes under ten seconds)."),
@@ -68,7 +71,7 @@ def run_command(
     from claynet.sim.scenario.reader import Overrides
 
     options = RunOptions(out=out, replay=replay, self_check=None if self_check is None else self_check is Switch.ON)
-    raise typer.Exit(run_file(file, Overrides(seed, mode, env), options, Output(as_json)))
+    raise typer.Exit(run_file(file, Overrides(seed, mode, env), options, calibrate, Output(as_json)))
 
 
 @app.command("check")
@@ -78,6 +81,17 @@ def check_command(file: File, seed: Seed = None, mode: Mode = None, env: Env = N
     from claynet.sim.scenario.reader import Overrides
 
     raise typer.Exit(check_file(file, Overrides(seed, mode, env), Output(as_json)))
+
+
+@app.command("calibrate")
+def calibrate_command(
+    place: Annotated[Path, typer.Argument(metavar="LOG|DIR", help="A side log of durations, or the --out folder of a run.")],
+    as_json: Json = False,
+) -> None:
+    """Fit durations to what jobs really took, and print them as a scenario's durations."""
+    from claynet.cli.calibrate import calibrate
+
+    raise typer.Exit(calibrate(place, Output(as_json)))
 
 
 @app_commands.command("check")

@@ -13,21 +13,27 @@ from typing import Any
 from claynet.cli.output import DONE, UNMET, Output, note
 from claynet.cli.problems import report_problems
 from claynet.cli.progress import progress_display
+from claynet.sim.calibration import CalibrationError, read_calibration
 from claynet.sim.options import RunOptions
 from claynet.sim.scenario.plan import Plan
 from claynet.sim.scenario.reader import Overrides, ScenarioErrors, load
 from claynet.sim.watch.report import Report
 
 
-def run_file(file: Path, overrides: Overrides, options: RunOptions, output: Output) -> int:
+def run_file(file: Path, overrides: Overrides, options: RunOptions, calibrate: Path | None, output: Output) -> int:
     """Validate a file, run it, write the report, and return the exit code. A failure of the harness raises."""
     try:
         plan = load(file, overrides)
     except ScenarioErrors as errors:
         return report_problems(errors, output)
-    wrong = _wrong_option(options, plan)
+    wrong = _wrong_option(options, calibrate, plan)
     if wrong:
         return output.error("usage", wrong)
+    if calibrate is not None:
+        try:
+            options = replace(options, calibration=read_calibration(calibrate))
+        except CalibrationError as error:
+            return output.error("calibration", f"--calibrate: {error}")
     report = _run(plan, options, output)
     if isinstance(report, int):
         return report
@@ -61,12 +67,16 @@ def _run(plan: Plan, options: RunOptions, output: Output) -> Report | int:
         return output.error("diverged", str(error), code=UNMET)
 
 
-def _wrong_option(options: RunOptions, plan: Plan) -> str:
+def _wrong_option(options: RunOptions, calibrate: Path | None, plan: Plan) -> str:
     """Make the output folder; return what is wrong with the options, or nothing."""
     if options.replay is not None and plan.mode == "real":
         return "--replay: nothing of real time can be replayed; use the mode of the tape, paced"
     if options.replay is not None and not options.replay.is_file():
         return f"--replay: no such file: {options.replay}"
+    if calibrate is not None and options.replay is not None:
+        return "--calibrate: a replay has the durations of its tape; leave --calibrate out"
+    if calibrate is not None and plan.mode == "real":
+        return "--calibrate: durations of mode real are what they are; use virtual or paced"
     if options.out is not None:
         try:
             options.out.mkdir(parents=True, exist_ok=True)
@@ -103,6 +113,10 @@ def _print(fields: dict[str, Any], out: Path | None) -> None:
     left = {kind: count for kind, count in fields["leftovers"].items() if count}
     if left:
         console.print(f"left over: {', '.join(f'{count} {kind}' for kind, count in left.items())}")
+    if fields["calibration"]:
+        console.print(f"durations fitted to earlier runs: {', '.join(fields['calibration'])}")
+    if fields["measured"] and not fields["reproducible"]:
+        console.print(f"not reproducible: measured durations of {', '.join(fields['measured'])}; the tape gives the same run again")
     if fields["trace_hash"]:
         console.print(f"trace {fields['trace_hash']}")
     if out is not None:

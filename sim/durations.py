@@ -6,7 +6,7 @@ Knows numbers and streams. Must not know jobs, clocks or scenario files.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
@@ -120,9 +120,15 @@ UNKNOWN_KIND: Final = _ms(10)
 class Durations:
     """The duration model: kind of job -> distribution."""
 
-    def __init__(self, by_kind: Mapping[str, Distribution] | None = None) -> None:
+    def __init__(self, by_kind: Mapping[str, Distribution] | None = None, measured: Collection[str] = ()) -> None:
+        """`measured` are the kinds whose virtual duration is the real one."""
         self._by_kind = {**DEFAULTS, **(by_kind or {})}
+        self._measured = frozenset(measured)
 
     def of(self, kind: str) -> Distribution:
         """Return the distribution of a kind of job."""
         return self._by_kind.get(kind, UNKNOWN_KIND)
+
+    def is_measured(self, kind: str) -> bool:
+        """Tell whether a job of this kind takes in virtual time what it really takes."""
+        return kind in self._measured

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from claynet.sim.calibration import Calibration
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -30,6 +32,8 @@ class RunOptions:
     """Folder for report, trace, tape and logs; None: nothing is written, the trace is only hashed."""
     replay: Path | None = None
     """A tape to take all outside outcomes from."""
+    calibration: Calibration | None = None
+    """Durations of the kinds of jobs that the plan says nothing about, instead of the defaults; of a replay, those on its tape."""
     self_check: bool | None = None
     """In `virtual`: run the plan a second time and compare the trace hashes. None: when the first run was quick."""
     on_progress: Callable[[Progress], None] | None = None

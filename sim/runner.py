@@ -15,12 +15,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import claynet
+from claynet.sim.calibration import Calibration
 from claynet.sim.director import DIRECTOR, Begin, Director, Fire
 from claynet.sim.engine import Engine, Pulse
 from claynet.sim.options import Progress, RunOptions
 from claynet.sim.preflight import preflight
 from claynet.sim.scenario.plan import EventPlan, Plan
+from claynet.sim.side_logs import UsageLog
 from claynet.sim.virtual.entropy import SeededEntropy
+from claynet.sim.virtual.tape import Tape, TapeError
 from claynet.sim.virtual_engine import virtual_engine
 from claynet.sim.watch.expect import Leftovers, Verdict, make_checks
 from claynet.sim.watch.hub import EventHub, Subscriber
@@ -49,19 +52,24 @@ class HarnessError(Exception):
 def run_scenario(plan: Plan, options: RunOptions, make_real_engine: MakeEngine | None = None) -> Report:
     """Run a plan once, or twice for the self-check of `virtual`, and write what `options.out` asks for.
 
-    Raises PreflightError, HarnessError, OSError of the output folder, and KeyboardInterrupt after everything was stopped.
+    Raises PreflightError, TapeError, DivergenceError, HarnessError, OSError of the output folder, and KeyboardInterrupt after everything
+    was stopped.
     """
+    tape = None
     if options.replay is None:
         preflight(plan, options.on_note)
-    first = _Attempt(plan, options, make_real_engine).run()
+    else:
+        tape = Tape.read(options.replay)
+        options = replace(options, calibration=_calibration_of(tape, options.replay))
+    first = _Attempt(plan, options, tape, make_real_engine).run()
     if _is_checked(plan, options, first):
-        again = _Attempt(plan, replace(options, out=None, on_progress=None), None).run()
+        again = _Attempt(plan, replace(options, out=None, on_progress=None), None, None).run()
         if again.fields["trace_hash"] == first.fields["trace_hash"]:
             first = replace(first, is_checked=True)
         else:
             first = Report({**first.fields, "ok": False, "expectations": [*first.fields["expectations"], _DIVERGED]}, is_checked=True)
     if options.out is not None:
-        _write(plan, options.out, first)
+        _write(plan, options, options.out, first)
     return first
 
 
@@ -73,10 +81,18 @@ def _is_checked(plan: Plan, options: RunOptions, report: Report) -> bool:
     return wanted and plan.mode == "virtual" and options.replay is None
 
 
+def _calibration_of(tape: Tape, path: Path) -> Calibration | None:
+    """Return the durations that the recorded run was given: a replay must have the same."""
+    try:
+        return Calibration.from_json(tape.header.calibration) if tape.header.calibration else None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TapeError(f"{path}: damaged: its calibration cannot be read ({type(error).__name__}: {error})") from error
+
+
 class _Attempt:
     """One run of a plan."""
 
-    def __init__(self, plan: Plan, options: RunOptions, make_real_engine: MakeEngine | None) -> None:
+    def __init__(self, plan: Plan, options: RunOptions, tape: Tape | None, make_real_engine: MakeEngine | None) -> None:
         self._plan = plan
         self._options = options
         self._trace = TraceWriter(options.out / "trace.jsonl" if options.out else None)
@@ -89,7 +105,7 @@ class _Attempt:
                 raise ValueError("mode real needs an engine of real time")
             self._engine = make_real_engine(plan, self._recorder)
         else:
-            self._engine = virtual_engine(plan, options, self._entropy, self._recorder)
+            self._engine = virtual_engine(plan, options, tape, self._entropy, self._recorder)
         self._hub = EventHub(self._engine.now)
         self._metrics = Metrics()
         self._reasons = Reasons(node.name for node in plan.nodes if node.provider)
@@ -130,7 +146,13 @@ class _Attempt:
         links = Links(self._plan.network)
         engine = self._engine
         network = SimNetwork(engine.scheduler(), engine.system, links.quality, self._entropy.stream("network"), self._recorder)
-        return SimWorld(self._plan, engine, network, links, self._hub, self._entropy, folder)
+        usage = UsageLog(self._usage_file())
+        return SimWorld(self._plan, engine, network, links, self._hub, self._entropy, folder, usage)
+
+    def _usage_file(self) -> Path | None:
+        """Return where to keep what services use: nothing really runs in `virtual`, nor in a replay."""
+        out = self._options.out
+        return None if out is None or self._plan.mode == "virtual" or self._options.replay else out / "logs" / "usage.jsonl"
 
     def _keep_logs(self, folder: Path) -> None:
         """Copy what apps wrote, one folder a node."""
@@ -148,6 +170,7 @@ class _Attempt:
             wall_ns=wall,
             messages=self._recorder.messages,
             deliveries=deliveries,
+            calibration=self._options.calibration,
         )
         verdicts: list[Verdict] = [check.verdict(leftovers) for check in self._checks]
         return build_report(self._plan, run, self._metrics, verdicts, self._reasons.entries(), leftovers)
@@ -183,11 +206,14 @@ class _Bugs:
         self._failures.append(RuntimeError(f"{fields['address']} at {at / 1e9:.6f} s: {fields['error']}\n{fields.get('trace', '')}"))
 
 
-def _write(plan: Plan, out: Path, report: Report) -> None:
+def _write(plan: Plan, options: RunOptions, out: Path, report: Report) -> None:
     (out / "report.json").write_text(report.to_json() + "\n", encoding="utf-8")
     command = ["claynet", "run", str(plan.file), "--seed", str(plan.seed), "--mode", plan.mode]
     command += ["--env", plan.env_override] if plan.env_override else []
     tape = out / "tape.msgpack"
-    command += ["--replay", str(tape)] if tape.exists() else []
+    if options.replay is not None or tape.exists():
+        command += ["--replay", str(options.replay or tape)]
+    elif options.calibration is not None:
+        command += ["--calibrate", str(options.calibration.source)]
     text = f"# claynet {claynet.__version__}\n{shlex.join(command)}\n"
     (out / "replay.sh").write_text(text, encoding="utf-8")

@@ -8,9 +8,6 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
-
-import msgspec
 
 import claynet
 from claynet.actors.ports import Blobs, Entropy
@@ -18,13 +15,15 @@ from claynet.envs.guard import Guard
 from claynet.sim.durations import Durations
 from claynet.sim.options import RunOptions
 from claynet.sim.scenario.plan import Plan
+from claynet.sim.side_logs import DurationsLog
 from claynet.sim.virtual.app_fence import app_fence
 from claynet.sim.virtual.clock import VirtualClock
 from claynet.sim.virtual.jobs import VirtualJobs
 from claynet.sim.virtual.jobs_direct import DirectJobs
 from claynet.sim.virtual.jobs_paced import PacedJobs
+from claynet.sim.virtual.jobs_replay import ReplayJobs
 from claynet.sim.virtual.system import VirtualSystem
-from claynet.sim.virtual.tape import ReplayJobs, Tape, TapeHeader, TapeWriter
+from claynet.sim.virtual.tape import Tape, TapeHeader, TapeWriter, this_platform
 from claynet.sim.watch.recorder import Recorder
 from claynet.sim.wire.scheduler import VirtualScheduler
 
@@ -43,6 +42,7 @@ class VirtualEngine:
         self._entropy = entropy
         self._blobs = blobs
         self._count = 0
+        self._is_ended = False
 
     @property
     def deliveries(self) -> int:
@@ -90,24 +90,15 @@ class VirtualEngine:
         self.system.on_idle_instant(between)
         with _few_collections():
             self.system.run(until, stop)
+        self._is_ended = True
 
     def close(self) -> None:
         """End jobs; actors need nothing."""
-        self.jobs.close()
-
-
-class DurationsLog:
-    """The side log of what jobs really took: it calibrates duration models and never enters a trace."""
-
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._path = path
-        path.write_bytes(b"")
-
-    def __call__(self, job_id: str, kind: str, took: int) -> None:
-        """Add a line; `took` in real ns."""
-        with self._path.open("ab") as file:
-            file.write(msgspec.json.encode({"job": job_id, "kind": kind, "ns": took}) + b"\n")
+        try:
+            if self._is_ended:
+                self.jobs.run_ended()
+        finally:
+            self.jobs.close()
 
 
 @contextmanager
@@ -123,11 +114,12 @@ def _few_collections() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def virtual_engine(plan: Plan, options: RunOptions, entropy: Entropy, recorder: Recorder) -> VirtualEngine:
-    """Make the engine that a plan and its options ask for. Raises TapeError when a tape does not fit."""
+def virtual_engine(plan: Plan, options: RunOptions, tape: Tape | None, entropy: Entropy, recorder: Recorder) -> VirtualEngine:
+    """Make the engine that a plan and its options ask for; it replays `tape` if there is one. Raises TapeError when that does not fit."""
     system = VirtualSystem()
-    header = TapeHeader(plan.digest(), plan.seed, claynet.__version__)
-    durations = Durations(plan.durations)
+    calibration = options.calibration
+    header = TapeHeader(plan.digest(), plan.seed, claynet.__version__, this_platform(), calibration.to_json() if calibration else {})
+    durations = Durations({**(calibration.durations() if calibration else {}), **plan.durations}, plan.measured)
     stream = entropy.stream("jobs")
     blobs: dict[str, Blobs] = {}
 
@@ -135,12 +127,12 @@ def virtual_engine(plan: Plan, options: RunOptions, entropy: Entropy, recorder: 
         return blobs[job_id.partition("#")[0]]
 
     jobs: VirtualJobs
-    if options.replay is not None:
-        jobs = ReplayJobs(system, durations, stream, Tape.read(options.replay), header, recorder, blobs_of)
+    if tape is not None:
+        jobs = ReplayJobs(system, durations, stream, tape, header, recorder, blobs_of)
     elif plan.mode == "paced":
-        tape = TapeWriter(options.out / "tape.msgpack", header) if options.out else None
+        writer = TapeWriter(options.out / "tape.msgpack", header) if options.out else None
         side_log = DurationsLog(options.out / "logs" / "durations.jsonl") if options.out else None
-        jobs = PacedJobs(system, durations, stream, tape, recorder, side_log, blobs_of=blobs_of)
+        jobs = PacedJobs(system, durations, stream, writer, recorder, side_log, blobs_of=blobs_of)
     else:
         jobs = DirectJobs(system, durations, stream, recorder)
     return VirtualEngine(system, jobs, entropy, blobs)

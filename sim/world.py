@@ -21,6 +21,7 @@ from claynet.envs.registry import EnvironmentSettings, find
 from claynet.envs.resolve import AppTable, split_tag
 from claynet.sim.engine import Engine
 from claynet.sim.scenario.plan import LinkChange, NodePlan, Plan, TaskInstance
+from claynet.sim.side_logs import UsageLog
 from claynet.sim.watch.hub import EventHub
 from claynet.sim.wire.links import Links
 from claynet.sim.wire.memory import KeyedSigner, MemoryBlobs, MemoryStore
@@ -56,6 +57,7 @@ class SimWorld:
         hub: EventHub,
         entropy: Entropy,
         data_dir: Path,
+        usage: UsageLog | None = None,
     ) -> None:
         self.plan = plan
         self.engine = engine
@@ -64,6 +66,7 @@ class SimWorld:
         self._hub = hub
         self._entropy = entropy
         self._data_dir = data_dir
+        self._usage = usage or UsageLog(None)
         self._world_key = entropy.stream("world-key").nonce(32)
         self._table = app_table(plan)
         self._descriptors = tuple((app.descriptor.name, app.descriptor_text) for app in plan.apps.values())
@@ -202,6 +205,7 @@ class SimWorld:
             guard=self.engine.guard(plan.name),
             start_limit=plan.start_limit,
             module_path=module_path(self.plan),
+            on_usage=self._usage.of(plan.name),
         )
         environment = find(plan.env).make(settings)
         entropy = self._entropy.stream(f"behaviour/{plan.name}")

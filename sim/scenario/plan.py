@@ -309,6 +309,8 @@ class Plan:
     expectations: tuple[Expectation, ...]
     durations: Mapping[str, Distribution]
     """Virtual durations by job kind, as far as the file gives them."""
+    measured: frozenset[str] = frozenset()
+    """Kinds of jobs whose virtual duration is the real one."""
     source_digest: str = ""
     """Hex BLAKE2b-256 of the file's bytes, of every file it names, and of the seed, mode and environments in effect."""
     env_override: str = ""

@@ -9,9 +9,10 @@ from claynet.actors.ports import MILLISECOND
 from claynet.sim.durations import DEFAULTS, Distribution
 from claynet.sim.scenario import units
 from claynet.sim.scenario.fields import Item, Section, one_of
-from claynet.sim.scenario.plan import TRANSPORTS, LinkChange, LinkQuality, LinkRule, NetworkPlan
+from claynet.sim.scenario.plan import TRANSPORTS, LinkChange, LinkQuality, LinkRule, Mode, NetworkPlan
 from claynet.sim.scenario.read_distribution import distribution
 from claynet.sim.scenario.selectors import Selectors
+from claynet.sim.scenario.yamltree import Scalar
 
 DEFAULT_LATENCY = Distribution.constant(20 * MILLISECOND)
 QUALITIES = ("latency", "bandwidth", "loss")
@@ -78,14 +79,36 @@ def _loss(value: object) -> float:
     return part
 
 
-def read_durations(section: Section | None) -> dict[str, Distribution]:
-    """Read `durations:`: job kind to distribution."""
+MEASURED = "measured"
+"""In place of a distribution: the virtual duration is the real one."""
+
+
+def read_durations(item: Item | None, mode: Mode) -> tuple[dict[str, Distribution], frozenset[str]]:
+    """Read `durations:`: job kind to distribution, and the kinds that are measured."""
     found: dict[str, Distribution] = {}
+    measured: set[str] = set()
+    if item is None:
+        return found, frozenset()
+    if _is_measured(item, mode):
+        return found, frozenset(JOB_KINDS)
+    section = item.section()
     if section is None:
-        return found
+        return found, frozenset()
     for kind in JOB_KINDS:
-        value = distribution(section.item(kind))
+        entry = section.item(kind)
+        if entry is not None and _is_measured(entry, mode):
+            measured.add(kind)
+            continue
+        value = distribution(entry)
         if value is not None:
             found[kind] = value
     section.close()
-    return found
+    return found, frozenset(measured)
+
+
+def _is_measured(item: Item, mode: Mode) -> bool:
+    if not isinstance(item.node, Scalar) or item.node.value != MEASURED:
+        return False
+    if mode == "virtual":
+        item.wrong("measured durations need real ones, and the mode is virtual", "use --mode paced, or fit durations with --calibrate")
+    return True

@@ -16,7 +16,7 @@ from claynet.sim.scenario.plan import MODES, Mode, NetworkPlan, NodePlan, Plan
 from claynet.sim.scenario.problems import Problems, ScenarioErrors, nearest
 from claynet.sim.scenario.read_events import EventReader, check_times
 from claynet.sim.scenario.read_expect import ExpectReader
-from claynet.sim.scenario.read_network import read_durations, read_network
+from claynet.sim.scenario.read_network import JOB_KINDS, read_durations, read_network
 from claynet.sim.scenario.read_nodes import read_apps, read_nodes
 from claynet.sim.scenario.read_tasks import read_tasks
 from claynet.sim.scenario.selectors import Selectors
@@ -126,7 +126,7 @@ class _Reader:
         events = EventReader(selectors, task_names, network.transport).read(event_items)
         check_times([*task_items, *event_items], at_most)
         expectations = ExpectReader(selectors, tasks).read(top.items("expect"))
-        durations = read_durations(top.section("durations"))
+        durations, measured = read_durations(top.item("durations"), mode)
         self._close(top)
         return Plan(
             file=self._file,
@@ -143,9 +143,10 @@ class _Reader:
             events=tuple(events),
             expectations=tuple(expectations),
             durations=durations,
+            measured=measured,
             source_digest=self._files.digest(self._data, _effective(seed or 0, mode, nodes)),
             env_override=self._given.env or "",
-            notes=() if seed is not None else ("no seed is given, neither in the file nor by --seed: 0 is used",),
+            notes=_notes(seed is not None, measured if mode == "paced" else frozenset()),
         )
 
     def _schema(self, top: Section) -> None:
@@ -170,6 +171,14 @@ class _Reader:
             if key.startswith("x-"):
                 top.item(key)  # a place for anchors that aliases use
         top.close()
+
+
+def _notes(has_seed: bool, measured: frozenset[str]) -> tuple[str, ...]:
+    notes = [] if has_seed else ["no seed is given, neither in the file nor by --seed: 0 is used"]
+    if measured:
+        kinds = "all kinds of jobs" if len(measured) == len(JOB_KINDS) else ", ".join(sorted(measured))
+        notes.append(f"not reproducible: durations are measured ({kinds}); only its tape gives the same run again")
+    return tuple(notes)
 
 
 def _effective(seed: int, mode: Mode, nodes: list[NodePlan]) -> tuple[str, ...]:

@@ -1,5 +1,7 @@
 """What all Jobs of virtual time share: a job starts, its duration passes in virtual time, its outcome is told at the end.
 
+A job of a measured kind has no duration beforehand: it is looked at again and again, at virtual times that depend on its start alone, until
+its real duration has passed. A replay looks at the same times, so that even jobs that end together keep their order.
 Knows virtual time, duration models and who listens. Must not know where outcomes come from: subclasses run the work at submit
 (jobs_direct), beside the virtual world (jobs_paced), or read a tape (tape).
 """
@@ -10,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Protocol
 
-from claynet.actors.ports import Address, Entropy, JobDone, Outcome, Work
+from claynet.actors.ports import MILLISECOND, Address, Entropy, JobDone, Outcome, Work
 from claynet.sim.durations import Durations
 from claynet.sim.virtual.system import VirtualSystem
 
@@ -45,19 +47,26 @@ RealDurations = Callable[[str, str, int], None]
 class Pending:
     """A job whose outcome is still to come."""
 
-    __slots__ = ("duration", "job_id", "kind", "reply_to", "wall_limit", "work")
+    __slots__ = ("duration", "job_id", "kind", "reply_to", "start", "wall_limit", "work")
 
-    def __init__(self, job_id: str, kind: str, work: Work, wall_limit: int, reply_to: Address, duration: int) -> None:
+    def __init__(self, job_id: str, kind: str, work: Work, wall_limit: int, reply_to: Address, start: int, duration: int) -> None:
         self.job_id = job_id
         self.kind = kind
         self.work = work
         self.wall_limit = wall_limit
         self.reply_to = reply_to
+        self.start = start
         self.duration = duration
+        """0 for one that is measured."""
+
+
+def next_look(elapsed: int) -> int:
+    """Return how far into a measured job it is looked at after `elapsed` ns: a measured duration is rounded up by 1/64, at least 1 ms."""
+    return elapsed + max(MILLISECOND, elapsed // 64)
 
 
 class VirtualJobs(ABC):
-    """Implements `ports.Jobs` but for where outcomes come from: `_begin`, `_outcome` and `_abandon`."""
+    """Implements `ports.Jobs` but for where outcomes come from: `_begin`, `_is_over`, `_outcome` and `_abandon`."""
 
     def __init__(self, system: VirtualSystem, durations: Durations, entropy: Entropy, observer: JobObserver | None = None) -> None:
         self._system = system
@@ -77,17 +86,21 @@ class VirtualJobs(ABC):
         if job_id in self._used:
             raise ValueError(f"job id {job_id!r} was used before")
         self._used.add(job_id)
-        duration = self._durations.of(kind).sample(self._entropy.stream(job_id))
-        job = Pending(job_id, kind, work, wall_limit, reply_to, duration)
-        self._pending[job_id] = job
+        measured = self._durations.is_measured(kind)
+        duration = 0 if measured else self._durations.of(kind).sample(self._entropy.stream(job_id))
         start = self._system.now
+        job = Pending(job_id, kind, work, wall_limit, reply_to, start, duration)
+        self._pending[job_id] = job
         self._observer.job_submitted(job_id, kind, start, duration)
         with self._system.fence.lifted():
             declare = getattr(work, "declare", None)
             if declare is not None:
-                declare(duration)
+                declare(self._durations.of(kind).typical if measured else duration)
             self._begin(job)
-        self._system.schedule(start + duration, lambda: self._due(job))
+        if measured:
+            self._look_at(job, next_look(0))
+        else:
+            self._system.schedule(start + duration, lambda: self._due(job))
 
     def cancel(self, job_id: str) -> None:
         """Kill a job: `cancelled` is told now. One whose outcome was told, or an unknown id, is ignored."""
@@ -105,6 +118,9 @@ class VirtualJobs(ABC):
             with self._system.fence.lifted():
                 self._abandon(job)
 
+    def run_ended(self) -> None:  # noqa: B027 - a hook: most have nothing to do
+        """The run reached its end: nothing was interrupted, nothing failed. Call it before `close`, once everything has stopped."""
+
     def close(self) -> None:
         """Kill what is pending, tell nobody, and leave nothing behind. Call it when the run is over."""
         self.lose("")
@@ -116,6 +132,21 @@ class VirtualJobs(ABC):
             outcome = self._outcome(job)
         self._finish(job, outcome)
 
+    def _look_at(self, job: Pending, elapsed: int) -> None:
+        """Look whether a measured job is over once `elapsed` ns of virtual time have passed since its start."""
+
+        def look() -> None:
+            if self._pending.get(job.job_id) is not job:
+                return  # cancelled or lost
+            with self._system.fence.lifted():
+                is_over = self._is_over(job, elapsed)
+            if is_over:
+                self._due(job)
+            else:
+                self._look_at(job, next_look(elapsed))
+
+        self._system.schedule(job.start + elapsed, look)
+
     def _finish(self, job: Pending, outcome: Outcome) -> None:
         del self._pending[job.job_id]
         self._told(job, outcome)
@@ -125,6 +156,10 @@ class VirtualJobs(ABC):
     @abstractmethod
     def _begin(self, job: Pending) -> None:
         """Start the work. Runs with the fence lifted."""
+
+    @abstractmethod
+    def _is_over(self, job: Pending, elapsed: int) -> bool:
+        """Tell whether a measured job takes no longer than `elapsed` ns. Runs with the fence lifted; may wait that long."""
 
     @abstractmethod
     def _outcome(self, job: Pending) -> Outcome:

@@ -33,6 +33,7 @@ class DirectJobs(VirtualJobs):
         self._real_durations = real_durations
         self._watchdog = Watchdog()
         self._outcomes: dict[str, Outcome] = {}
+        self._took: dict[str, int] = {}
 
     def close(self) -> None:
         """Forget what is pending and end the watchdog."""
@@ -44,13 +45,19 @@ class DirectJobs(VirtualJobs):
         started = time.monotonic_ns()
         outcome = run_safely(job.work)
         took = time.monotonic_ns() - started
+        self._took[job.job_id] = took
         self._outcomes[job.job_id] = TIMED_OUT if self._watchdog.release(watch) else outcome
         if self._real_durations is not None:
             self._real_durations(job.job_id, job.kind, took)
 
+    def _is_over(self, job: Pending, elapsed: int) -> bool:
+        return self._took[job.job_id] <= elapsed
+
     def _outcome(self, job: Pending) -> Outcome:
+        self._took.pop(job.job_id)
         return self._outcomes.pop(job.job_id)
 
     def _abandon(self, job: Pending) -> None:
+        self._took.pop(job.job_id, None)
         self._outcomes.pop(job.job_id, None)
         job.work.kill()

@@ -1,7 +1,8 @@
 """The Jobs port of `paced` mode: a job really runs while its virtual duration passes; the virtual clock waits only at its end.
 
 Knows threads and the virtual clock's way to wait. Must not know what the work does. Outcomes are told in virtual order, never in the
-order in which real work ends; only what they hold (and a wall limit passed) comes from outside, and the tape keeps that.
+order in which real work ends; only what they hold (a wall limit passed, and what measured kinds took) comes from outside, and the tape
+keeps that.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import time
 from concurrent.futures import Future
 from typing import Final
 
-from claynet.actors.ports import SECOND, Entropy, Outcome
+from claynet.actors.ports import MILLISECOND, SECOND, Entropy, Outcome
 from claynet.sim.durations import Durations
 from claynet.sim.virtual.jobs import TIMED_OUT, JobObserver, Pending, RealDurations, VirtualJobs, run_safely
 from claynet.sim.virtual.system import VirtualSystem
@@ -63,6 +64,11 @@ class PacedJobs(VirtualJobs):
         if self._tape is not None:
             self._tape.close()
 
+    def run_ended(self) -> None:
+        """Seal the tape: only what is sealed can be replayed."""
+        if self._tape is not None:
+            self._tape.seal()
+
     def _begin(self, job: Pending) -> None:
         future: Future[tuple[Outcome, int]] = Future()
         self._running[job.job_id] = future
@@ -78,6 +84,21 @@ class PacedJobs(VirtualJobs):
         took = time.monotonic_ns() - started
         future.set_result((TIMED_OUT if self._watchdog.release(watch) else outcome, took))
 
+    def _is_over(self, job: Pending, elapsed: int) -> bool:
+        """Let virtual time pass only when as much real time has: the clock of a run with measured jobs is never ahead of them."""
+        future = self._running[job.job_id]
+        while True:
+            started = self._started.get(job.job_id)
+            took = 0 if started is None else time.monotonic_ns() - started
+            if not future.done() and started is not None and took > elapsed:
+                # `_outcome` gives work up that does not heed its kill; until then it is not over.
+                return took > job.wall_limit + self._heed
+            try:
+                _, needed = future.result(timeout=max(elapsed - took, MILLISECOND) / SECOND)
+            except TimeoutError:
+                continue
+            return needed <= elapsed
+
     def _outcome(self, job: Pending) -> Outcome:
         future = self._running.pop(job.job_id)
         while True:
@@ -92,7 +113,7 @@ class PacedJobs(VirtualJobs):
                     outcome = TIMED_OUT
                     break
         self._started.pop(job.job_id, None)
-        if self._real_durations is not None:
+        if self._real_durations is not None and outcome != TIMED_OUT:  # that would measure the limit, not the job
             self._real_durations(job.job_id, job.kind, took)
         return outcome
 
@@ -106,4 +127,4 @@ class PacedJobs(VirtualJobs):
         if self._tape is not None:
             with self._system.fence.lifted():
                 blobs = self._blobs_of(job.job_id) if self._blobs_of is not None and outcome.files else None
-                self._tape.record(job.job_id, job.kind, outcome, blobs)
+                self._tape.record(job.job_id, job.kind, outcome, self._system.now, blobs)

@@ -1,30 +1,29 @@
 """The tape: the outcomes of all outside work of one run, so that it can be run again without any.
 
 Knows how outcomes are written and read (a MessagePack stream: a header map, then one array a job, before it one for the bytes of each file
-that is new), and refuses a tape of another run. Must not know what jobs do.
+that is new, and last a seal), and refuses a tape of another run. Must not know what jobs do, nor how they are replayed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import platform
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Final, NamedTuple, Self
 
 import msgpack
 
-from claynet.actors.ports import Blobs, Digest, Entropy, FileRef, Outcome
-from claynet.sim.durations import Durations
-from claynet.sim.virtual.jobs import JobObserver, Pending, VirtualJobs
-from claynet.sim.virtual.system import VirtualSystem
+from claynet.actors.ports import Blobs, Digest, FileRef, Outcome
 
-FORMAT: Final = "claynet-tape-1"
+FORMAT: Final = "claynet-tape-2"
+SEAL: Final = "end"
 
 BlobsOf = Callable[[str], Blobs]
 """Finds the blobs of the node whose job has this id."""
-
-_END: Final = b"\xc0"
-"""A nil, put behind what is read: in place of a record it proves that the last one was whole (the unpacker says nothing of a rest)."""
 
 
 class TapeError(Exception):
@@ -32,7 +31,12 @@ class TapeError(Exception):
 
 
 class DivergenceError(Exception):
-    """A replay asked for something the recorded run never did: the two are not the same run."""
+    """A replay did something else than the recorded run: the two are not the same run. The text names the first difference."""
+
+
+def this_platform() -> str:
+    """Return what of this machine can show in a trace: system, processor and Python."""
+    return f"{sys.platform} {platform.machine()} Python {sys.version_info.major}.{sys.version_info.minor}"
 
 
 class TapeHeader(NamedTuple):
@@ -43,26 +47,57 @@ class TapeHeader(NamedTuple):
     seed: int
     version: str
     """Version of claynet."""
+    platform: str
+    calibration: Mapping[str, Mapping[str, object]]
+    """The durations that the run was given by `--calibrate`, by kind of job; a replay has them from here."""
+
+
+_MEANS: Final = {
+    "scenario": "the scenario (its file, a file it names, the mode or an environment) is another",
+    "seed": "the seed is another",
+    "version": "it was recorded by another version of claynet",
+    "platform": "it was recorded on another platform",
+    "calibration": "it was recorded with other durations",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One job's end."""
+
+    job_id: str
+    kind: str
+    outcome: Outcome
+    at: int
+    """Virtual ns at which the outcome was told."""
 
 
 class TapeWriter:
-    """Writes a tape, job by job; a file that was not closed is readable up to its last whole record."""
+    """Writes a tape, job by job. One that was not sealed, because its run never ended, is recognised as such."""
 
     def __init__(self, path: Path, header: TapeHeader) -> None:
         """Open the file (replacing one). Raises OSError."""
         self._file: BinaryIO = path.open("wb")
         self._packer = msgpack.Packer(use_bin_type=True)
         self._written: set[Digest] = set()
+        self._digest = blake2b(digest_size=32)
+        self._count = 0
         self._write({"format": FORMAT, **header._asdict()})
 
-    def record(self, job_id: str, kind: str, outcome: Outcome, blobs: Blobs | None = None) -> None:
-        """Write one outcome, and the bytes of its files from where the job put them. Raises OSError."""
+    def record(self, job_id: str, kind: str, outcome: Outcome, at: int, blobs: Blobs | None = None) -> None:
+        """Write one outcome, told at `at`, and the bytes of its files from where the job put them. Raises OSError."""
         for file in outcome.files:
             if blobs is not None and file.digest not in self._written:
                 self._written.add(file.digest)
                 self._write([file.digest, blobs.read(file.digest, 0, file.size)])
         files = [[file.name, file.digest, file.size] for file in outcome.files]
-        self._write([job_id, kind, outcome.status, outcome.reply, outcome.code, outcome.detail, files])
+        self._count += 1
+        self._write([job_id, kind, outcome.status, outcome.reply, outcome.code, outcome.detail, files, at])
+
+    def seal(self) -> None:
+        """Write that the run ended here, and what the tape comes to; then close it."""
+        self._write([SEAL, self._count, self._digest.hexdigest()])
+        self.close()
 
     def close(self) -> None:
         """Finish the file. Idempotent."""
@@ -72,57 +107,57 @@ class TapeWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
+        if kind is None:
+            self.seal()
+        else:
+            self.close()
 
     def _write(self, record: Any) -> None:
-        self._file.write(self._packer.pack(record))
+        data = self._packer.pack(record)
+        self._digest.update(data)
+        self._file.write(data)
 
 
 class Tape:
-    """A tape that was read: outcomes by job id."""
+    """A tape that was read: how jobs ended, in the order in which it was told."""
 
-    def __init__(self, header: TapeHeader, outcomes: dict[str, tuple[str, Outcome]], contents: dict[str, bytes] | None = None) -> None:
+    def __init__(self, header: TapeHeader, entries: Sequence[Entry], contents: Mapping[str, bytes] | None = None) -> None:
         self.header = header
-        self._outcomes = outcomes
+        self.entries = tuple(entries)
+        self._by_id = {entry.job_id: entry for entry in entries}
         self._contents = contents or {}
 
     @classmethod
     def read(cls, path: Path) -> Tape:
-        """Read a whole tape. Raises TapeError when it is damaged or no tape at all, OSError when it cannot be read."""
+        """Read a whole tape. Raises TapeError when it is damaged, incomplete or no tape at all, OSError when it cannot be read."""
         data = path.read_bytes()
         unpacker = msgpack.Unpacker(raw=False, strict_map_key=False, max_buffer_size=len(data) + 1)
-        unpacker.feed(data + _END)
+        unpacker.feed(data)
         try:
             first = next(unpacker, None)
             if not isinstance(first, dict) or first.get("format") != FORMAT:
-                raise TapeError(f"{path}: not a tape of this format ({FORMAT})")
-            header = TapeHeader(str(first["scenario"]), int(first["seed"]), str(first["version"]))
+                raise TapeError(f"{path}: not a tape of this format ({FORMAT}){_format_of(first)}")
+            header = TapeHeader(
+                str(first["scenario"]), int(first["seed"]), str(first["version"]), str(first["platform"]), dict(first["calibration"])
+            )
             contents: dict[str, bytes] = {}
-            outcomes = dict(_records(unpacker, contents))
+            entries = _entries(path, unpacker, data, contents)
         except TapeError:
             raise
-        except EOFError:
-            raise TapeError(f"{path}: cut short: its run did not end") from None
         except Exception as error:  # msgpack raises ValueError, UnicodeDecodeError and its own kinds; records may have any shape
             raise TapeError(f"{path}: damaged ({type(error).__name__}: {error})") from error
-        if unpacker.tell() != len(data) + len(_END):
-            raise TapeError(f"{path}: damaged after {len(outcomes)} outcomes")
-        return cls(header, outcomes, contents)
+        return cls(header, entries, contents)
 
     def check(self, expected: TapeHeader) -> None:
-        """Raises TapeError, naming what differs, unless this tape is of the run described."""
-        for field, ours, theirs in zip(TapeHeader._fields, expected, self.header, strict=True):
-            if ours != theirs:
-                raise TapeError(f"this tape is of another run: its {field} is {theirs}, this run's is {ours}")
+        """Raises TapeError, naming all that differs, unless this tape is of the run described."""
+        pairs = zip(TapeHeader._fields, expected, self.header, strict=True)
+        differing = [f"{_MEANS[field]} (on the tape {theirs}, now {ours})" for field, ours, theirs in pairs if ours != theirs]
+        if differing:
+            raise TapeError(f"this tape is of another run: {'; '.join(differing)}")
 
-    def outcome(self, job_id: str, kind: str) -> Outcome:
-        """Look up. Raises DivergenceError when the recorded run had no such job, or one of another kind."""
-        found = self._outcomes.get(job_id)
-        if found is None:
-            raise DivergenceError(f"the replay diverged: the tape has no outcome of job {job_id!r} ({kind})")
-        if found[0] != kind:
-            raise DivergenceError(f"the replay diverged: job {job_id!r} is {kind} now and was {found[0]} on the tape")
-        return found[1]
+    def find(self, job_id: str) -> Entry | None:
+        """Return how a job ended; None when the recorded run told nobody."""
+        return self._by_id.get(job_id)
 
     def content(self, file: FileRef) -> bytes:
         """Return the bytes of an outcome's file. Raises DivergenceError when the tape has none."""
@@ -132,53 +167,30 @@ class Tape:
         return data
 
     def __len__(self) -> int:
-        return len(self._outcomes)
+        return len(self.entries)
 
 
-def _records(unpacker: Any, contents: dict[str, bytes]) -> Iterator[tuple[str, tuple[str, Outcome]]]:
+def _format_of(first: object) -> str:
+    found = first.get("format") if isinstance(first, dict) else None
+    return f" but {found}, of another version of claynet" if isinstance(found, str) and found.startswith("claynet-tape-") else ""
+
+
+def _entries(path: Path, unpacker: Any, data: bytes, contents: dict[str, bytes]) -> list[Entry]:
+    """Read every record behind the header. Raises TapeError unless a seal that fits ends the file."""
+    entries: list[Entry] = []
+    before = unpacker.tell()
     for record in unpacker:
-        if record is None:
-            return
+        if len(record) == 3:
+            digest = blake2b(data[:before], digest_size=32).hexdigest()
+            if record != [SEAL, len(entries), digest] or unpacker.tell() != len(data):
+                raise TapeError(f"{path}: damaged: its {len(entries)} outcomes are not those that were recorded")
+            return entries
+        before = unpacker.tell()
         if len(record) == 2:
             contents[record[0]] = record[1]
             continue
-        job_id, kind, status, reply, code, detail, files = record
+        job_id, kind, status, reply, code, detail, files, at = record
         refs = tuple(FileRef(name, Digest(digest), size) for name, digest, size in files)
-        yield job_id, (kind, Outcome(status=status, reply=reply, code=code, detail=detail, files=refs))
-    raise EOFError("cut short")
-
-
-class ReplayJobs(VirtualJobs):
-    """The Jobs port of a replay: every outcome comes from the tape, at the same virtual times; no work is run or killed.
-
-    Raises TapeError when the tape is of another run. A job missing in it ends the run with DivergenceError.
-    """
-
-    def __init__(
-        self,
-        system: VirtualSystem,
-        durations: Durations,
-        entropy: Entropy,
-        tape: Tape,
-        header: TapeHeader,
-        observer: JobObserver | None = None,
-        blobs_of: BlobsOf | None = None,
-    ) -> None:
-        tape.check(header)
-        super().__init__(system, durations, entropy, observer)
-        self._tape = tape
-        self._blobs_of = blobs_of
-
-    def _begin(self, job: Pending) -> None:
-        pass
-
-    def _outcome(self, job: Pending) -> Outcome:
-        # Looked up at the end only: the recorded run may have ended, or its node crashed, before this job did.
-        outcome = self._tape.outcome(job.job_id, job.kind)
-        if self._blobs_of is not None:
-            for file in outcome.files:
-                self._blobs_of(job.job_id).put(self._tape.content(file))
-        return outcome
-
-    def _abandon(self, job: Pending) -> None:
-        pass
+        outcome = Outcome(status=status, reply=reply, code=code, detail=detail, files=refs)
+        entries.append(Entry(job_id, kind, outcome, at))
+    raise TapeError(f"{path}: incomplete after {len(entries)} outcomes: its run was interrupted or killed, or the file was cut short")

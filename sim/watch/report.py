@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import claynet
+from claynet.sim.calibration import Calibration
 from claynet.sim.scenario.plan import Plan
 from claynet.sim.watch.expect import Leftovers, Verdict
 from claynet.sim.watch.metrics import Metrics
@@ -32,6 +33,8 @@ class Run:
     """That crossed the network."""
     deliveries: int
     """That reached an actor."""
+    calibration: Calibration | None = None
+    """Durations fitted to earlier runs, if the run was given any."""
     ok: bool = True
     """False when a replay diverged or the self-check failed."""
 
@@ -66,6 +69,9 @@ def build_report(plan: Plan, run: Run, metrics: Metrics, verdicts: Sequence[Verd
             "replayed": run.replayed,
             "ok": run.ok and all(verdict.ok for verdict in verdicts),
             "trace_hash": run.trace_hash,
+            "reproducible": plan.mode != "real" and (run.replayed or not plan.measured),
+            "measured": sorted(plan.measured),
+            "calibration": run.calibration.to_json() if run.calibration else None,
             "virtual_seconds": run.virtual_ns / 1e9,
             "wall_seconds": round(run.wall_ns / 1e9, 3),
             "nodes": len(plan.nodes),

@@ -12,8 +12,9 @@ from claynet.sim.virtual.entropy import SeededEntropy
 from claynet.sim.virtual.fence import FenceError
 from claynet.sim.virtual.jobs_direct import DirectJobs
 from claynet.sim.virtual.jobs_paced import PacedJobs
+from claynet.sim.virtual.jobs_replay import ReplayJobs
 from claynet.sim.virtual.system import VirtualSystem
-from claynet.sim.virtual.tape import DivergenceError, ReplayJobs, Tape, TapeError, TapeHeader, TapeWriter
+from claynet.sim.virtual.tape import DivergenceError, Entry, Tape, TapeError, TapeHeader, TapeWriter
 from claynet.sim.wire.memory import MemoryBlobs
 from tests.contracts.driver import PATIENCE, Box, Probe
 from tests.contracts.jobs import DONE, Doing, UntilKilled
@@ -22,7 +23,7 @@ BOSS = Address("n#1/boss")
 LONG = 60 * SECOND
 MS = MILLISECOND
 DURATIONS = Durations({"compute": Distribution.uniform(1 * SECOND, 3 * SECOND), "verify": Distribution.constant(100 * MS)})
-HEADER = TapeHeader("digest", 7, "0.1")
+HEADER = TapeHeader("digest", 7, "0.1", "here", {})
 
 
 class Boss(Probe):
@@ -253,6 +254,7 @@ def test_a_replay_gives_the_run_again_without_any_work(begin, tmp_path):
     path = tmp_path / "tape.msgpack"
     recorded = begin(recording(TapeWriter(path, HEADER)))
     play(recorded, real_work)
+    recorded.jobs.run_ended()
     recorded.jobs.close()
     tape = Tape.read(path)
     assert tape.header == HEADER
@@ -266,24 +268,31 @@ def test_a_replay_gives_the_run_again_without_any_work(begin, tmp_path):
 
 @pytest.mark.parametrize(
     ("header", "text"),
-    [(TapeHeader("other", 7, "0.1"), "scenario"), (TapeHeader("digest", 8, "0.1"), "seed"), (TapeHeader("digest", 7, "0.2"), "version")],
+    [
+        (HEADER._replace(scenario="other"), "scenario .* is another .*digest, now other"),
+        (HEADER._replace(seed=8), "seed is another .*7, now 8"),
+        (HEADER._replace(version="0.2"), "version of claynet .*0.1, now 0.2"),
+        (HEADER._replace(platform="there"), "platform .*here, now there"),
+        (HEADER._replace(calibration={"compute": {"constant": "1s", "samples": 1}}), "durations"),
+        (HEADER._replace(seed=8, version="0.2"), "seed is another .*; .*version"),
+    ],
 )
 def test_a_tape_of_another_run_is_refused_and_what_differs_is_named(begin, header, text):
     with pytest.raises(TapeError, match=text):
-        begin(replaying(Tape(HEADER, {}), header))
+        begin(replaying(Tape(HEADER, []), header))
 
 
 def test_a_job_that_the_tape_does_not_know_ends_the_run(begin):
-    world = begin(replaying(Tape(HEADER, {"n#1/2": ("verify", DONE)})))
+    world = begin(replaying(Tape(HEADER, [Entry("n#1/2", "verify", DONE, 100 * MS)])))
     world.jobs.submit("n#1/1", "verify", Doing(), LONG, BOSS)
     with pytest.raises(DivergenceError, match="n#1/1"):
         world.system.run()
 
 
 def test_a_job_of_another_kind_than_on_the_tape_ends_the_run(begin):
-    world = begin(replaying(Tape(HEADER, {"n#1/1": ("verify", DONE)})))
+    world = begin(replaying(Tape(HEADER, [Entry("n#1/1", "verify", DONE, 100 * MS)])))
     world.jobs.submit("n#1/1", "compute", Doing(), LONG, BOSS)
-    with pytest.raises(DivergenceError, match="compute now and was verify"):
+    with pytest.raises(DivergenceError, match=r"'n#1/1' \(compute\) ok at .* on the tape comes job 'n#1/1' \(verify\) ok at 0.100000 s"):
         world.system.run()
 
 
@@ -291,17 +300,17 @@ def test_a_tape_that_is_none_or_cut_short_is_refused(tmp_path):
     path = tmp_path / "tape.msgpack"
     with TapeWriter(path, HEADER) as tape:
         for number in range(10):
-            tape.record(f"n#1/{number}", "verify", Outcome("error", b"r", "INTERNAL", "detail", (FileRef("a", Digest("d"), 3),)))
+            tape.record(f"n#1/{number}", "verify", Outcome("error", b"r", "INTERNAL", "detail", (FileRef("a", Digest("d"), 3),)), number)
     whole = path.read_bytes()
     read = Tape.read(path)
     assert len(read) == 10
-    assert read.outcome("n#1/3", "verify").files == (FileRef("a", Digest("d"), 3),)
+    assert read.entries[3] == Entry("n#1/3", "verify", Outcome("error", b"r", "INTERNAL", "detail", (FileRef("a", Digest("d"), 3),)), 3)
     for content in (b"", b"{}", whole[1:], b"\xc1" + whole, whole + b"\x01", b"\x93\x01\x02\x03"):
         path.write_bytes(content)
         with pytest.raises(TapeError):
             Tape.read(path)
     path.write_bytes(whole[:-3])
-    with pytest.raises(TapeError, match="cut short"):
+    with pytest.raises(TapeError, match="incomplete after 10 outcomes"):
         Tape.read(path)
 
 
