@@ -116,6 +116,7 @@ class TapeWriter:
         data = self._packer.pack(record)
         self._digest.update(data)
         self._file.write(data)
+        self._file.flush()  # what a run that is killed had recorded is there, and shows that it was cut short
 
 
 class Tape:
