@@ -1,7 +1,8 @@
 """An engine for the docker tests: the one that answers; else, as root on Debian or Ubuntu, a private one that ends with the tests.
 
-`DOCKER=no` leaves them out. The private engine has folders and a socket of its own, no bridge and no firewall rules; a
-guard beside it ends it and removes its folders when the tests' end of a pipe closes, however that happens.
+`DOCKER=no` leaves them out. A private engine has folders and a socket of its own, no bridge and no firewall rules; a guard
+beside it starts and stops it when told to, and ends it and removes its folders when the tests' end of a pipe closes, however
+that happens.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -24,14 +26,35 @@ _GUARD = """
 folder=$1
 shift
 exec 3<&0 </dev/null
-"$@" >"$folder/log" 2>&1 3<&- &
-engine=$!
-read -r _ <&3
-kill -TERM $engine 2>/dev/null
-wait $engine
+engine=
+end() {
+    [ -n "$engine" ] || return 0
+    kill -TERM $engine 2>/dev/null
+    left=200
+    while kill -0 $engine 2>/dev/null && [ $left -gt 0 ]; do sleep 0.1; left=$((left - 1)); done
+    kill -KILL $engine 2>/dev/null
+    wait $engine
+    engine=
+}
+while read -r order <&3; do
+    case $order in
+    start)
+        "$@" >>"$folder/log" 2>&1 3<&- &
+        engine=$!
+        echo started
+        ;;
+    stop)
+        end
+        echo stopped
+        ;;
+    esac
+done
+end
 rm -rf -- "$folder"
 """
+"""It reads orders; 20 s after a polite request it is impolite."""
 _START_SECONDS = 60.0
+_KNOCK_SECONDS = 0.1
 
 
 class NoEngineError(Exception):
@@ -39,35 +62,70 @@ class NoEngineError(Exception):
 
 
 class PrivateEngine:
-    """A dockerd of our own."""
+    """A dockerd of our own, which can be stopped and started again on the same folders and socket."""
 
     def __init__(self) -> None:
         """Start it and wait until it answers. Raises NoEngineError."""
         self.folder = Path(tempfile.mkdtemp(prefix="claynet-engine-"))
+        # who is in the socket's group may come to the socket; the rest is root's
+        self.folder.chmod(0o711)
         self.url = f"unix://{self.folder}/s"
-        self._process = self._spawn()
-
-    def _spawn(self) -> subprocess.Popen[bytes]:
-        folder = self.folder
-        command = ["dockerd", "--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec", "--pidfile", f"{folder}/pid"]
-        command += ["-H", self.url, "--bridge=none", "--iptables=false", "--ip6tables=false"]
-        guard = ["/bin/sh", "-c", _GUARD, "sh", str(folder), *command]
+        command = ["dockerd", "--data-root", f"{self.folder}/data", "--exec-root", f"{self.folder}/exec", "--pidfile", f"{self.folder}/pid"]
+        command += ["-H", self.url, "--bridge=none", "--iptables=false", "--ip6tables=false", "--shutdown-timeout=5"]
+        guard = ["/bin/sh", "-c", _GUARD, "sh", str(self.folder), *command]
         # a session of its own: Ctrl-C at the tests must not end the engine before they have cleaned up
-        process = subprocess.Popen(guard, stdin=subprocess.PIPE, start_new_session=True)
+        self._guard = subprocess.Popen(guard, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def start(self) -> None:
+        """Start it, as it is at first and after `stop`; it answers when this returns. Raises NoEngineError."""
+        self._order("start")
         deadline = time.monotonic() + _START_SECONDS
         while not answers(self.url):
-            if process.poll() is not None or time.monotonic() > deadline:
-                lines = (folder / "log").read_text(errors="replace").strip().splitlines()
-                if process.stdin is not None:
-                    process.stdin.close()
+            if time.monotonic() > deadline or not self._lives():
+                lines = (self.folder / "log").read_text(errors="replace").strip().splitlines()
                 raise NoEngineError(f"docker tests: dockerd does not start here: {lines[-1] if lines else 'it said nothing'}")
-        return process
+            with suppress(subprocess.TimeoutExpired):
+                self._guard.wait(_KNOCK_SECONDS)
 
     def stop(self) -> None:
+        """End it with every container in it; its images, stopped containers and socket's place are kept. It is gone when this returns."""
+        self._order("stop")
+
+    def close(self) -> None:
         """End it and remove its folders."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
+        for pipe in (self._guard.stdin, self._guard.stdout):
+            assert pipe is not None
+            pipe.close()
+        self._guard.wait()
+
+    def copy(self, image: str, source: str | None = None) -> None:
+        """Bring an image here from another engine (by default the one that DOCKER_HOST names), by a pipe. Raises EngineProblem."""
+        theirs, ours = Engine(source, timeout=300.0), Engine(self.url, timeout=300.0)
+        try:
+            with theirs.api() as giving, ours.api() as taking:
+                for _ in taking.load_image(giving.get_image(image), quiet=True):
+                    pass
+        finally:
+            theirs.close()
+            ours.close()
+
+    def _order(self, order: str) -> None:
+        assert self._guard.stdin is not None
+        assert self._guard.stdout is not None
+        self._guard.stdin.write(f"{order}\n")
+        self._guard.stdin.flush()
+        self._guard.stdout.readline()
+
+    def _lives(self) -> bool:
+        """Tell whether dockerd, the guard's child, runs; a dead one stays a zombie at least until the guard looks."""
+        guard = self._guard.pid
+        children = Path(f"/proc/{guard}/task/{guard}/children").read_text().split()
+        return any(Path(f"/proc/{child}/cmdline").read_bytes() for child in children)
 
 
 def answers(url: str | None) -> bool:
@@ -128,4 +186,4 @@ def docker_engine() -> Iterator[str]:
             del os.environ["DOCKER_HOST"]
         else:
             os.environ["DOCKER_HOST"] = before
-        private.stop()
+        private.close()
