@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 OUT := claynet-out/first-light
 
-.PHONY: help setup run test lint bench docs proto clean
+.PHONY: help setup run test test-unprivileged lint bench docs proto clean
 
 help: ## say what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
 
 setup: $(STAMP) ## make .venv with everything installed (quick when done)
 
@@ -24,6 +24,9 @@ run: setup ## run scenarios/first-light.yaml: two requestors, six providers, one
 
 test: setup ## run every test (CLAYNET_TESTS=deep for the long ones; DOCKER=no without those that need docker)
 	@DOCKER=$(DOCKER) $(BIN)/pytest -q
+
+test-unprivileged: setup ## run the core docker tests as a temporary user in the docker group (for root; others do so by make test)
+	@DOCKER=$(DOCKER) $(BIN)/python -m tests.docker.unprivileged
 
 lint: setup ## ruff, mypy, generated code
 	@$(BIN)/ruff check .

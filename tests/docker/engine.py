@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -140,43 +140,48 @@ def answers(url: str | None) -> bool:
     return True
 
 
-def install() -> None:
-    """Install docker.io where that is ours to do. Raises NoEngineError."""
-    if shutil.which("dockerd"):
-        if os.geteuid() != 0:
+def to_be_installed(root: bool, has_dockerd: bool, has_apt: bool) -> bool:
+    """Decide, where no engine answers, whether docker.io is to be installed before one is started. Raises NoEngineError for neither."""
+    if has_dockerd:
+        if not root:
             raise NoEngineError(
                 "docker tests: no engine answers and only root can start one: systemctl start docker, or make test DOCKER=no"
             )
-        return
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        return False
+    if not root or not has_apt:
         raise NoEngineError(
-            "docker tests: no engine answers: install Docker Engine (Debian, Ubuntu: apt-get install docker.io), or DOCKER=no"
+            "docker tests: no engine answers: install Docker Engine (Debian, Ubuntu: apt-get install docker.io), or make test DOCKER=no"
         )
-    _say("docker tests: no engine here; installing docker.io with apt-get ...")
+    return True
+
+
+def install() -> None:
+    """Install docker.io where it is missing and that is ours to do. Raises NoEngineError."""
+    if not to_be_installed(os.geteuid() == 0, shutil.which("dockerd") is not None, shutil.which("apt-get") is not None):
+        return
+    say("docker tests: no engine here; installing docker.io with apt-get ...")
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in (["apt-get", "update", "-q"], ["apt-get", "install", "-y", "-q", "--no-install-recommends", "docker.io"]):
         done = subprocess.run(command, env=quiet, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise NoEngineError(f"docker tests: {' '.join(command[:2])} failed: {done.stderr.strip().splitlines()[-1:]}; or DOCKER=no")
+            raise NoEngineError(f"docker tests: {' '.join(command[:2])} failed: {done.stderr.strip()[-300:]}; or make test DOCKER=no")
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Tell whoever runs the tests, past pytest's capturing."""
     sys.__stderr__.write(f"\n{text}\n")  # type: ignore[union-attr]
     sys.__stderr__.flush()  # type: ignore[union-attr]
 
 
-@pytest.fixture(scope="session")
-def docker_engine() -> Iterator[str]:
-    """The engine's url; DOCKER_HOST names it while the tests run."""
+@contextmanager
+def engine_for_tests() -> Iterator[str]:
+    """Give an engine's url, and name it by DOCKER_HOST meanwhile: the one that answers, else a private one. Raises NoEngineError."""
     if answers(None):
         yield os.environ.get("DOCKER_HOST", "")
         return
-    try:
-        install()
-        _say("docker tests: starting a private engine ...")
-        private = PrivateEngine()
-    except NoEngineError as error:
-        pytest.fail(str(error), pytrace=False)
+    install()
+    say("docker tests: starting a private engine ...")
+    private = PrivateEngine()
     before = os.environ.get("DOCKER_HOST")
     os.environ["DOCKER_HOST"] = private.url
     try:
@@ -187,3 +192,14 @@ def docker_engine() -> Iterator[str]:
         else:
             os.environ["DOCKER_HOST"] = before
         private.close()
+
+
+@pytest.fixture(scope="session")
+def docker_engine() -> Iterator[str]:
+    """The engine's url; DOCKER_HOST names it while the tests run."""
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(engine_for_tests())
+        except NoEngineError as error:
+            pytest.fail(str(error), pytrace=False)
+        yield url

@@ -1,4 +1,4 @@
-"""The shipped docker testnet holds, leaves nothing, and its tape replays where there is no engine."""
+"""Shipped scenarios with containers beside other things, or without an engine; docker-testnet.yaml itself is watched in test_testnet.py."""
 
 from __future__ import annotations
 
@@ -12,16 +12,6 @@ from tests.runs.command import SCENARIOS, claynet
 
 TCP_ONLY = "claynet/tutorial-tcp:1.0.0"
 pytestmark = pytest.mark.docker
-
-
-def test_the_docker_testnet_holds_and_replays_without_an_engine(tmp_path: Path, tutorial_image: str) -> None:
-    code, report = claynet("run", SCENARIOS / "docker-testnet.yaml", "--out", tmp_path)
-    assert code == 0, report
-    assert report["subtasks"]["finished"] == 8
-    assert report["leftovers"] == {"containers": 0, "networks": 0, "processes": 0}
-    tape = tmp_path / "tape.msgpack"
-    code, again = claynet("run", SCENARIOS / "docker-testnet.yaml", "--replay", tape, DOCKER_HOST="unix:///nowhere")
-    assert (code, again["trace_hash"]) == (0, report["trace_hash"])
 
 
 def test_processes_and_containers_mix(tmp_path: Path, tutorial_image: str) -> None:
