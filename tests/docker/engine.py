@@ -41,18 +41,18 @@ while read -r order <&3; do
     start)
         "$@" >>"$folder/log" 2>&1 3<&- &
         engine=$!
-        echo started
+        echo $engine
         ;;
     stop)
         end
-        echo stopped
+        echo 0
         ;;
     esac
 done
 end
 rm -rf -- "$folder"
 """
-"""It reads orders; 20 s after a polite request it is impolite."""
+"""It reads orders and answers with the engine's process id, 0 for none; 20 s after a polite request it is impolite."""
 _START_SECONDS = 60.0
 _KNOCK_SECONDS = 0.1
 
@@ -83,10 +83,10 @@ class PrivateEngine:
 
     def start(self) -> None:
         """Start it, as it is at first and after `stop`; it answers when this returns. Raises NoEngineError."""
-        self._order("start")
+        pid = self._order("start")
         deadline = time.monotonic() + _START_SECONDS
         while not answers(self.url):
-            if time.monotonic() > deadline or not self._lives():
+            if time.monotonic() > deadline or not _lives(pid):
                 lines = (self.folder / "log").read_text(errors="replace").strip().splitlines()
                 raise NoEngineError(f"docker tests: dockerd does not start here: {lines[-1] if lines else 'it said nothing'}")
             with suppress(subprocess.TimeoutExpired):
@@ -114,18 +114,21 @@ class PrivateEngine:
             theirs.close()
             ours.close()
 
-    def _order(self, order: str) -> None:
+    def _order(self, order: str) -> int:
         assert self._guard.stdin is not None
         assert self._guard.stdout is not None
         self._guard.stdin.write(f"{order}\n")
         self._guard.stdin.flush()
-        self._guard.stdout.readline()
+        return int(self._guard.stdout.readline())
 
-    def _lives(self) -> bool:
-        """Tell whether dockerd, the guard's child, runs; a dead one stays a zombie at least until the guard looks."""
-        guard = self._guard.pid
-        children = Path(f"/proc/{guard}/task/{guard}/children").read_text().split()
-        return any(Path(f"/proc/{child}/cmdline").read_bytes() for child in children)
+
+def _lives(pid: int) -> bool:
+    """Tell whether a process runs; the guard's dead child is a zombie until the guard looks after it."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+    except FileNotFoundError:
+        return False
+    return state not in "ZX"
 
 
 def answers(url: str | None) -> bool:
