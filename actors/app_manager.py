@@ -5,10 +5,23 @@ Knows descriptors, the enabled flag and the services. Must not know tasks beyond
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from claynet.actors.descriptors import Descriptor, DescriptorError, parse
 from claynet.actors.environment import Refusal
-from claynet.actors.messages import AppRequest, Bounced, LeaveApp, OpDone, RuntimeEnded, RuntimeOp, StopService, UseApp
-from claynet.actors.ports import ActorFailed, Address, Outcome
+from claynet.actors.environment_watch import FAULT, TIMER, EnvironmentWatch
+from claynet.actors.messages import (
+    AppRequest,
+    Bounced,
+    LeaveApp,
+    OpDone,
+    RuntimeEnded,
+    RuntimeOp,
+    StopService,
+    TimerFired,
+    UseApp,
+)
+from claynet.actors.ports import ActorFailed, Address, JobDone, Outcome
 from claynet.actors.runtime import start_runtime
 from claynet.actors.shell import Shell, handles
 from claynet.actors.world import Ports
@@ -61,7 +74,7 @@ class AppManager(Shell):
         start_limit: int,
     ) -> None:
         super().__init__(address, parent, ports)
-        self._env = env
+        self._watch = EnvironmentWatch(ports, address, env, "requestor")
         self._descriptors, self._problems = load(files)
         self._disabled = disabled
         self._start_limit = start_limit
@@ -71,9 +84,24 @@ class AppManager(Shell):
         self._prefix = address.rpartition("/")[0]
 
     def on_start(self) -> None:
-        """Name the files that were skipped."""
+        """Name the files that were skipped; find out whether the environment works."""
         for file, problem in self._problems:
             self.ports.sink.emit("descriptor", file=file, problem=problem)
+        self._watch.due()
+
+    @handles(JobDone)
+    def on_probed(self, message: JobDone) -> None:
+        """It is known whether the environment works: go on with what waited for that."""
+        self._watch.probed(message.outcome)
+        for app_id, service in self._services.items():
+            if service.ending is None and service.address is None:
+                self._hand_on(app_id, service, [])
+
+    @handles(TimerFired)
+    def on_timer(self, message: TimerFired) -> None:
+        """Time passed."""
+        assert message == TIMER
+        self._watch.due()
 
     def on_stop(self) -> None:
         """Services end with their parent; the environment is closed by whoever stops the node."""
@@ -103,8 +131,9 @@ class AppManager(Shell):
         """Pass to the app's service; start it on first need."""
         app_id, request = message.app_id, message.request
         service = self._services.setdefault(app_id, _Service())
-        if service.ending is not None:
-            service.waiting.append(request)  # one service per app: the next begins when the last is gone
+        if service.ending is not None or (service.address is None and not self._watch.ready and self._watch.problem is None):
+            # One service per app: the next begins when the last is gone, and the first when the environment is known to work.
+            service.waiting.append(request)
             return
         if service.address is None:
             problem = self._spawn(app_id, service)
@@ -120,7 +149,7 @@ class AppManager(Shell):
         self.ports.system.stop(message.address)
         for app_id, service in self._services.items():
             if message.address in (service.address, service.ending):
-                self._over(app_id, service, message.unsent, message.reason, message.served > 0)
+                self._over(app_id, service, message)
                 return
 
     @handles(Bounced)
@@ -134,19 +163,25 @@ class AppManager(Shell):
         self.tell(self.parent, message)
         for app_id, service in self._services.items():
             if message.address in (service.address, service.ending):
-                self._over(app_id, service, (), message.error, False)
+                self._over(app_id, service, RuntimeEnded(message.address, message.address, message.error, (), 0))
                 return
 
-    def _over(self, app_id: str, service: _Service, unsent: tuple[RuntimeOp, ...], reason: str, useful: bool) -> None:
-        service.useless = 0 if useful or service.ending is not None else service.useless + 1
+    def _over(self, app_id: str, service: _Service, ended: RuntimeEnded) -> None:
+        if ended.code == FAULT:
+            self._watch.fault(ended.reason)  # no fault of the app's: its next service begins when the environment is back
+        else:
+            service.useless = 0 if ended.served or service.ending is not None else service.useless + 1
         service.address = service.ending = None
-        waiting = [*unsent, *service.waiting]
-        service.waiting = []
         if service.useless >= RESTARTS:
             service.useless = 0
-            outcome = Outcome("error", code="not_serving", detail=f"its service ended {RESTARTS} times: {reason}")
-            self._refuse(waiting, outcome)
+            waiting, service.waiting = [*ended.unsent, *service.waiting], []
+            detail = f"its service ended {RESTARTS} times: {ended.reason}"
+            self._refuse(waiting, Outcome("error", code=ended.code or "not_serving", detail=detail))
             return
+        self._hand_on(app_id, service, ended.unsent)
+
+    def _hand_on(self, app_id: str, service: _Service, unsent: Sequence[RuntimeOp]) -> None:
+        waiting, service.waiting = [*unsent, *service.waiting], []
         for request in waiting:
             self.on_request(AppRequest(app_id, request))
 
@@ -156,9 +191,9 @@ class AppManager(Shell):
             return Outcome("error", code="unknown_app", detail=f"no descriptor of app {app_id} is here")
         if app_id in self._disabled:
             return Outcome("error", code="disabled_app", detail=f"{descriptor.name} is not enabled on this node")
-        environment = self.ports.environments.get(self._env)
-        if environment is None:
-            return Outcome("error", code="environment", detail=f"this node has no environment {self._env}")
+        environment = self._watch.environment
+        if self._watch.problem is not None or environment is None:
+            return Outcome("error", code="environment", detail=self._watch.problem or "it is not here")
         runnable = environment.resolve(descriptor.requestor_env, descriptor.requestor_prereq_json)
         if isinstance(runnable, Refusal):
             return Outcome("error", code=runnable.rule, detail=runnable.detail)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
+import msgspec
 from google.protobuf.message import DecodeError
 
 from claynet.actors.core import slot as slots
@@ -28,7 +29,7 @@ from claynet.actors.core.records import (
     is_sound,
 )
 from claynet.actors.environment import Placement, Runnable
-from claynet.actors.messages import Grant, OpCall, OpCollect, OpDone, OpPlace, Revoke, RuntimeOp, StopService
+from claynet.actors.messages import Grant, OpCall, OpCollect, OpDone, OpPlace, Revoke, RuntimeEnded, RuntimeOp, StopService
 from claynet.actors.ports import SECOND, Address, FileRef, NodeId, Outcome
 from claynet.actors.provider_base import ProviderBase
 from claynet.actors.runtime import start_runtime
@@ -48,6 +49,8 @@ class Computing(ProviderBase):
         super().__init__(*args)  # type: ignore[arg-type]
         self._runtimes: dict[str, Address] = {}
         """Subtask id -> its service."""
+        self._held: dict[str, None] = {}
+        """Subtasks that wait until it is known whether the environment works."""
 
     # ---------------------------------------------------------------- taking work
 
@@ -76,6 +79,7 @@ class Computing(ProviderBase):
             amount=assignment.amount,
             assignment=frame.body,
             deadline=self.ports.clock.utc() + assignment.timeout,
+            digest=offering.digest,
         )
         self._slot_step(None, slots.new(state))
         self._say(assignment.requestor, Taken(assignment.subtask_id))
@@ -95,6 +99,13 @@ class Computing(ProviderBase):
             return "amount", "the amount is not what price and time come to"
         if self._occupied() >= self._provider.slots:
             return "busy", "every slot is taken"
+        if self._watch.problem is not None:
+            return "environment", self._watch.problem
+        runnable = self._runnable(header.env_id, header.prerequisites_json)
+        if isinstance(runnable, tuple):
+            return runnable
+        if not self._whitelist.allows(runnable.source):
+            return "whitelist", f"this provider no longer runs images of {runnable.source}"
         for file in assignment.inputs:
             if not is_sound(file):
                 return "bad_digest", f"the input {file.name[:100]!r} has no proper digest or size"
@@ -106,17 +117,36 @@ class Computing(ProviderBase):
 
     def _compute(self, slot: slots.SlotState) -> None:
         """Start a service for this subtask; its operations run in order."""
+        if self._watch.problem is not None:
+            self._slot_failed(slot, "environment", self._watch.problem)
+            return
+        if not self._watch.ready:
+            self._held[slot.id] = None
+            return
         runnable = self._runnable(slot.env_id, slot.prerequisites_json)
         if not isinstance(runnable, Runnable):
             self._slot_failed(slot, *runnable)
             return
         runtime_id = f"{self._prefix}/slot/{slot.id}"
         self._runtimes[slot.id] = start_runtime(
-            self.ports, self.address, runnable, "provider", runtime_id, f"provider/{slot.id}", self._config.start_limit
+            self.ports,
+            self.address,
+            msgspec.structs.replace(runnable, digest=slot.digest),
+            "provider",
+            runtime_id,
+            f"provider/{slot.id}",
+            self._config.start_limit,
         )
         folder = layout.provider_subtask_inputs()
         files = tuple(Placement(str(folder / file.name), file.digest) for file in slot.inputs if file.name)
         self._do(slot.id, "place", OpPlace(files, (str(folder), slot.id)))
+
+    def _compute_held(self) -> None:
+        """It is known whether the environment works: go on with what waited for that."""
+        held, self._held = self._held, {}
+        for name in held:
+            if self._slots[name].status == "computing":
+                self._compute(self._slots[name])
 
     def _op_done(self, message: OpDone) -> None:
         name, _, what = message.call_id.partition(":")
@@ -163,13 +193,13 @@ class Computing(ProviderBase):
         elif slot.status in ("reported", "accepted"):
             self._slot_step(slot, slots.unanswered(slot))
 
-    def _service_ended(self, runtime_id: str, reason: str) -> None:
+    def _service_ended(self, message: RuntimeEnded) -> None:
         """A service is over; when its subtask still computes, that came to nothing."""
-        name = runtime_id.rpartition("/")[2]
+        name = message.runtime_id.rpartition("/")[2]
         self._runtimes.pop(name, None)
         slot = self._slots.get(name)
         if slot is not None and slot.status == "computing":
-            self._slot_failed(slot, "service", f"the app's service ended: {reason}")
+            self._slot_failed(slot, message.code or "service", f"the app's service ended: {message.reason}")
         self._make_offers()
 
     def _occupied(self) -> int:

@@ -48,6 +48,9 @@ class ProviderConfig:
     """The same when nothing of the task was pending: its requestor announces it again as soon as something is."""
     decline_gap: int = 60 * SECOND
     """At most one Decline per task in this time."""
+    whitelist: tuple[str, ...] = ()
+    """Sources whose images may run here (docker: the image's name without its last part, `golem` for `golem/blender:1.0`). What the
+    operator installed here has no source and needs none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ Ids are strings, amounts integers of 10^-9 token, reasons one line for people. `
 | --- | --- |
 | `node` | `state` (started, stopped), `id` (the node id) |
 | `task` | `id`, `name`, `app` (app id), `before` (null when made), `state`, `reason` |
-| `results` | `id`, `name`: a finished task's; `files`: its final results, each `[name, digest, size]`, stored as blobs of the node |
+| `results` | `id`, `name`: a finished task's; `files`: its final results, each `[name, digest, size]`, stored as blobs of the node; `problem`: why they could not be (else empty) |
 | `subtask` | `id`, `task`, `name` (the task's), `provider` (node id), `before`, `state`, `reason`: the requestor's view |
 | `offer` | `task`, `name`, `provider`, `price`, `score`: the requestor pooled it |
 | `decline` | `task`, `provider`, `rule`, `detail`, `by` (`provider`: it says why it does not offer or take; `requestor`: why an offer is not used) |
@@ -15,7 +15,9 @@ Ids are strings, amounts integers of 10^-9 token, reasons one line for people. `
 | `payment` | `id` (subtask id), `payer`, `payee`, `amount`, `state`: due, sent, acknowledged (the payer's view), received (the payee's) |
 | `slot` | `id` (subtask id), `task`, `requestor`, `before`, `state`, `reason`: the provider's view of one assignment |
 | `runtime` | `id`, `app` (image), `side`, `before`, `state`, `reason` |
-| `environment` | `name`, `state`, `reason` |
+| `environment` | `name`, `side`, `state`, `reason` |
+| `benchmark` | `env`, `image` (empty: the environment itself was measured), `state` (scored, failed), `score`, `reason` |
+| `source` | `source`, `state` (asked: it is not allowed here; allowed, forbidden: by the operator), `image` (asked for), `peer` (who asked first) |
 | `misuse` | `peer`, `rule`, `detail`: a peer broke a rule; its session ended |
 | `ignored` | `peer`: a frame of a tag that this version does not know, perhaps a newer node's |
 | `actor_failed` | `address`, `error`, `trace` (the traceback, for logs only): a shell raised; a bug of ours |

@@ -160,6 +160,8 @@ class StopService(Message, frozen=True):
 class RuntimeEnded(Message, frozen=True):
     """A service is over and cleaned up; `unsent` are operations it never began, `served` how many it did well.
 
+    `code` is the outcome code of what ended it; empty when it was told to stop.
+
     Its parent stops the actor: what the parent told it before that is bounced, so nothing is lost in between.
     """
 
@@ -168,6 +170,7 @@ class RuntimeEnded(Message, frozen=True):
     reason: str
     unsent: tuple[RuntimeOp, ...]
     served: int
+    code: str = ""
 
 
 class Bounced(Message, frozen=True):
@@ -213,6 +216,18 @@ class AbortTask(Message, frozen=True):
 
     task_id: str
     reason: str = "aborted by the user"
+
+
+class AllowSource(Message, frozen=True):
+    """From now on images of this source may run here."""
+
+    source: str
+
+
+class ForbidSource(Message, frozen=True):
+    """No more work of this source's images is taken; what runs goes on."""
+
+    source: str
 
 
 class RestartSubtask(Message, frozen=True):

@@ -10,13 +10,15 @@ from typing import Any
 
 from claynet.actors.app_manager import AppManager, load
 from claynet.actors.config import NodeConfig, TaskSpec
+from claynet.actors.core.consent import ConsentState
 from claynet.actors.core.machine import AnyEffect
+from claynet.actors.core.pair import ScoreState
 from claynet.actors.core.payment import PaymentState
 from claynet.actors.core.slot import SlotState
 from claynet.actors.core.subtask import SubtaskState
 from claynet.actors.core.task import TaskState
 from claynet.actors.ledger import Hold, Note
-from claynet.actors.messages import AbortTask, CreateTask, RestartSubtask
+from claynet.actors.messages import AbortTask, AllowSource, CreateTask, ForbidSource, RestartSubtask
 from claynet.actors.ports import ActorFailed, Address
 from claynet.actors.shell import Shell, handles
 from claynet.actors.switchboard import Switchboard
@@ -24,7 +26,7 @@ from claynet.actors.task_computer import TaskComputer
 from claynet.actors.task_manager import TaskManager
 from claynet.actors.world import Ports
 
-STATE_TYPES: Any = TaskState | SubtaskState | SlotState | PaymentState | Note | Hold
+STATE_TYPES: Any = TaskState | SubtaskState | SlotState | PaymentState | ScoreState | ConsentState | Note | Hold
 """What a node's Store holds."""
 EFFECT_TYPES: Any = AnyEffect
 
@@ -103,6 +105,16 @@ class Node:
         """Compute a subtask's part again."""
         if self.task_manager is not None:
             self.ports.system.tell(self.task_manager, RestartSubtask(subtask_id))
+
+    def allow_source(self, source: str) -> None:
+        """Let images of this source run here: tasks that were declined for it are considered at once."""
+        if self.task_computer is not None:
+            self.ports.system.tell(self.task_computer, AllowSource(source))
+
+    def forbid_source(self, source: str) -> None:
+        """Take no more work of this source's images; what runs goes on."""
+        if self.task_computer is not None:
+            self.ports.system.tell(self.task_computer, ForbidSource(source))
 
     def _address(self, name: str) -> Address:
         return Address(f"{self.prefix}/{name}")

@@ -1,26 +1,21 @@
-"""The provider's side of the market: headers, whether we are fit for them, benchmarks, offers and their cap.
+"""The provider's side of the market: headers, whether we are fit for them, offers and their cap.
 
-Knows the offering machine and environments' resolve. Must not know assignments (`computing.py`).
+Knows the offering machine, environments' resolve, whose images may run and how fast they are. Must not know assignments (`computing.py`).
 """
 
 from __future__ import annotations
 
-import math
-
 import msgspec
-from google.protobuf.message import DecodeError
 
+from claynet.actors.benchmarks import Benchmarks
 from claynet.actors.core import offering as machine
 from claynet.actors.core.frames import Frame
 from claynet.actors.core.records import Decline, Header, Offer
 from claynet.actors.environment import Refusal, Runnable
-from claynet.actors.messages import OpCall, OpDone, RuntimeOp, SendTo, StopService
-from claynet.actors.ports import SECOND, Address, NodeId, Outcome
+from claynet.actors.messages import SendTo
+from claynet.actors.ports import SECOND, NodeId
 from claynet.actors.provider_base import ProviderBase
-from claynet.actors.runtime import start_runtime
-from claynet.proto import golem_task_api_pb2 as api
 
-BENCHMARK_LIMIT = 120 * SECOND
 COOL_MOST = 60 * SECOND
 MOST_TASKS = 256
 """Announced tasks of one requestor that are remembered; further ones are passed over until some of them end."""
@@ -33,14 +28,7 @@ class Offers(ProviderBase):
 
     def __init__(self, *args: object) -> None:
         super().__init__(*args)  # type: ignore[arg-type]
-        self._ready = False
-        self._env_problem: tuple[str, str] | None = None
-        """Why the environment does not work here; None while that is not known."""
-        self._scores: dict[str, float] = {}
-        self._benchmarks: dict[str, str] = {}
-        """Per image: `running`, or why it failed."""
-        self._benchmark_runs: dict[str, tuple[str, Address]] = {}
-        self._benchmarks_begun = 0
+        self._benchmarks = Benchmarks(self.ports, self.address, self._watch, self._config.start_limit, self._consider_all)
         self._candidates: dict[str, None] = {}
         """Offerings (by name) that may be offered for now."""
         self._open_offers: dict[str, str] = {}
@@ -62,6 +50,7 @@ class Offers(ProviderBase):
                 self._cooled(name)
             elif known.status == "unfit":
                 self._consider(self._step(known, "reconsidered"))
+                self._make_offers()
             return
         if len(frame.body) > MOST_HEADER or self._announcers.get(header.requestor, 0) >= MOST_TASKS:
             self.ports.sink.emit("ignored", peer=header.requestor)
@@ -71,6 +60,7 @@ class Offers(ProviderBase):
         self._offerings[name] = state
         self._keeper.call_after(header.deadline - self.ports.clock.utc(), f"offering/{name}", "deadline")
         self._consider(state)
+        self._make_offers()
 
     def _closed(self, name: str) -> None:
         """Its requestor takes no more offers. An open one may have been chosen already: that one ends by itself."""
@@ -96,26 +86,33 @@ class Offers(ProviderBase):
             self._make_offers()
 
     def _consider(self, state: machine.OfferingState) -> None:
-        """Decide whether a task fits this node; benchmark it first when it does and never was."""
+        """Decide whether a task fits this node: the one way to be offered for."""
+        self._candidates.pop(state.name, None)
         header = state.header
-        problem = machine.unfit_reason(header, self.ports.clock.utc(), self._provider.price, self._provider.memory_mib)
         runnable = self._runnable(header.env_id, header.prerequisites_json)
-        if problem is None and isinstance(runnable, tuple):
-            problem = runnable
+        problem = machine.unfit_reason(header, self.ports.clock.utc(), self._provider.price, self._provider.memory_mib)
+        if isinstance(runnable, tuple):
+            problem = problem or runnable
+        elif problem is None:
+            problem = self._refusal(runnable, header)
         if problem is not None:
             self._unfit(state, *problem)
-            return
-        assert isinstance(runnable, Runnable)
-        if not self._ready:
-            if self._env_problem is not None:
-                self._unfit(state, *self._env_problem)  # else considered again when the probe is done
-        elif runnable.image in self._scores:
-            self._candidates[machine.name_of(header)] = None
-            self._make_offers()
-        elif runnable.image not in self._benchmarks:
-            self._benchmark(runnable)
-        elif self._benchmarks[runnable.image] != "running":
-            self._unfit(state, "benchmark", self._benchmarks[runnable.image])
+        elif isinstance(runnable, Runnable) and self._watch.ready:  # else considered again when it was probed
+            pair = self._benchmarks.look(runnable)
+            if pair.status == "scored":
+                self._candidates[state.name] = None
+            elif pair.status == "failed":
+                self._unfit(state, pair.rule, pair.reason)
+
+    def _refusal(self, runnable: Runnable, header: Header) -> tuple[str, str] | None:
+        """Return why this node does not run an image now; what nobody allowed is remembered with who asked."""
+        source = runnable.source
+        if not self._whitelist.allows(source):
+            self._whitelist.asked(source, runnable.image, header.requestor)
+            return "whitelist", f"this provider does not run images of {source}: {runnable.image}"
+        if self._watch.problem is not None:
+            return "environment", self._watch.problem
+        return None
 
     def _unfit(self, state: machine.OfferingState, rule: str, detail: str) -> None:
         self._step(state, "unfit", reason=detail)
@@ -129,11 +126,13 @@ class Offers(ProviderBase):
         self._say(header.requestor, Decline(header.task_id, "", rule, detail))
 
     def _consider_all(self) -> None:
+        """Something that counts for all of them changed."""
         for state in list(self._offerings.values()):
             if state.status == "unfit":
                 self._consider(self._step(state, "reconsidered"))
-            elif state.status == "heard" and state.name not in self._candidates:
+            elif state.status == "heard":
                 self._consider(state)
+        self._make_offers()
 
     def _runnable(self, env_id: str, prerequisites_json: str) -> Runnable | tuple[str, str]:
         environment = self.ports.environments.get(self._provider.env)
@@ -142,52 +141,12 @@ class Offers(ProviderBase):
         found = environment.resolve(env_id, prerequisites_json)
         return (found.rule, found.detail) if isinstance(found, Refusal) else found
 
-    # ---------------------------------------------------------------- benchmarks
-
-    def _benchmark(self, runnable: Runnable) -> None:
-        """Run the app's benchmark once, before the first offer for it."""
-        self._benchmarks[runnable.image] = "running"
-        self._benchmarks_begun += 1
-        runtime_id = f"{self._prefix}/benchmark/{self._benchmarks_begun}"
-        folder = f"benchmark/{self._benchmarks_begun}"
-        address = start_runtime(self.ports, self.address, runnable, "provider", runtime_id, folder, self._config.start_limit)
-        self._benchmark_runs[runtime_id] = (runnable.image, address)
-        op = OpCall("RunBenchmark", api.RunBenchmarkRequest().SerializeToString(), BENCHMARK_LIMIT)
-        self.tell(address, RuntimeOp(runtime_id, op, self.address))
-
-    def _benchmark_done(self, message: OpDone) -> bool:
-        run = self._benchmark_runs.pop(message.call_id, None)
-        if run is None:
-            return False
-        image, address = run
-        self._scored(image, message.outcome)
-        self.tell(address, StopService("the benchmark is done"))
-        return True
-
-    def _benchmark_ended(self, runtime_id: str, reason: str) -> bool:
-        """Its service is over; when that was before it answered, the benchmark failed."""
-        run = self._benchmark_runs.pop(runtime_id, None)
-        if run is not None:
-            self._scored(run[0], Outcome("error", code="exited", detail=reason))
-        return "/benchmark/" in runtime_id
-
-    def _scored(self, image: str, outcome: Outcome) -> None:
-        try:
-            score = api.RunBenchmarkReply.FromString(outcome.reply).score if outcome.ok else math.nan
-        except DecodeError:
-            outcome, score = Outcome("error", code="bad_reply", detail="its reply is no RunBenchmarkReply"), math.nan
-        if math.isfinite(score):
-            self._scores[image] = round(score, 3)
-            del self._benchmarks[image]
-        else:
-            reason = "its score is no number" if outcome.ok else outcome.detail or outcome.code or outcome.status
-            self._benchmarks[image] = f"the app's benchmark failed here: {reason}"
-        self._consider_all()
-
     # ---------------------------------------------------------------- offers
 
     def _make_offers(self) -> None:
         """Offer for tasks chosen by chance, up to the cap: so requestors share providers without a word about it."""
+        if not self._watch.ready:
+            return
         free = self._provider.slots - self._occupied()
         room = free * self._provider.offers_per_slot - len(self._open_offers)
         while room > 0 and self._candidates:
@@ -199,18 +158,20 @@ class Offers(ProviderBase):
         header = state.header
         del self._candidates[state.name]
         runnable = self._runnable(header.env_id, header.prerequisites_json)
-        assert isinstance(runnable, Runnable)
+        assert isinstance(runnable, Runnable)  # else it would be no candidate
+        pair = self._benchmarks.look(runnable)
         offer = Offer(
             offer_id=self._entropy.new_id(),
             task_id=header.task_id,
             provider=self.ports.signer.node_id,
             price=self._provider.price,
-            score=self._scores[runnable.image],
+            score=pair.score,
             lifetime=self._provider.offer_lifetime,
             header=state.body,
+            digest=pair.digest,
         )
         body = self._seal(offer)
-        self._step(state, "offered", offer_id=offer.offer_id, offer_body=body)
+        self._step(state, "offered", offer_id=offer.offer_id, offer_body=body, digest=pair.digest)
         self._open_offers[offer.offer_id] = state.name
         self._evidence("offer", offer.offer_id, body)
         self.tell(self._switchboard, SendTo(header.requestor, body))
@@ -247,13 +208,12 @@ class Offers(ProviderBase):
         if after.closing:
             self._gone(state.name)
         else:
-            self._candidates[state.name] = None
+            self._consider(after)
 
     def _cooled(self, name: str) -> None:
         state = self._offerings.get(name)
         if state is not None and state.status == "cooling":
-            self._step(state, "cooled", reason="")
-            self._candidates[name] = None
+            self._consider(self._step(state, "cooled", reason=""))
             self._make_offers()
 
     def _step(self, state: machine.OfferingState, name: str, **changes: object) -> machine.OfferingState:

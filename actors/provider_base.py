@@ -14,10 +14,12 @@ from claynet.actors.core.frames import frame_digest, seal
 from claynet.actors.core.machine import Effect, Step
 from claynet.actors.core.records import Record
 from claynet.actors.environment import Runnable
+from claynet.actors.environment_watch import EnvironmentWatch
 from claynet.actors.keeper import Keeper
 from claynet.actors.messages import SendTo
 from claynet.actors.ports import Address, NodeId
 from claynet.actors.shell import Shell
+from claynet.actors.whitelist import Whitelist
 from claynet.actors.world import Ports
 
 
@@ -35,6 +37,8 @@ class ProviderBase(Shell):
         self._busy: dict[str, None] = {}
         self._offerings: dict[str, offerings.OfferingState] = {}
         self._entropy = ports.entropy.stream("provider")
+        self._watch = EnvironmentWatch(ports, address, config.provider.env, "provider")
+        self._whitelist = Whitelist(ports, config.provider.whitelist)
         self._keeper = Keeper(ports, address, switchboard, (config.retry_first, config.retry_most), self._perform)
 
     # What one part of the TaskComputer needs of another:

@@ -58,6 +58,8 @@ class RequestorBase(Shell):
         """Tasks whose HasPendingSubtasks is under way; True when it must be asked again after that."""
         self._undiscarded: dict[str, set[str]] = {}
         """Per task: subtasks whose DiscardSubtasks a lost service did not answer."""
+        self._uncollected: set[str] = set()
+        """Finished tasks whose final results a lost service did not give."""
         self._idle: set[str] = set()
         """Tasks of which nothing was pending when last asked."""
         self._results: dict[str, int] = {}

@@ -28,7 +28,9 @@ KINDS = URGENT | {
     "Compute": "compute",
 }
 """Task API method -> job kind."""
-DEAD = frozenset({"exited", "not_serving", "closed", "UNAVAILABLE", "engine", "container_gone", "container_killed", "out_of_memory"})
+DEAD = frozenset(
+    {"exited", "not_serving", "closed", "UNAVAILABLE", "engine", "container_gone", "container_killed", "out_of_memory", "out_of_disk"}
+)
 """Outcome codes which say that the service is gone."""
 FILES_LIMIT = 120_000_000_000
 STOP_LIMIT = 30_000_000_000
@@ -62,6 +64,8 @@ class Runtime(Shell):
         self._served = 0
         self._start_job = ""
         self._tidy_job = ""
+        self._code = ""
+        """Outcome code of what ended it."""
 
     def on_start(self) -> None:
         """Start the service."""
@@ -123,8 +127,7 @@ class Runtime(Shell):
             self._step("started")
             self._next()
         else:
-            self._step("failed", outcome.detail or outcome.code or outcome.status)
-            self._wind_down()
+            self._failed(outcome, outcome.status)
 
     def _op_done(self, message: JobDone) -> None:
         op = self._under_way.pop(message.job_id, None)
@@ -137,8 +140,7 @@ class Runtime(Shell):
         self.tell(op.reply_to, OpDone(op.call_id, outcome))
         died = outcome.code in DEAD or (outcome.status == "timed_out" and isinstance(op.op, OpCall))
         if died and self._state.status == "running":
-            self._step("failed", outcome.detail or outcome.code or "an operation took too long and was killed")
-            self._wind_down()
+            self._failed(outcome, "an operation took too long and was killed")
         else:
             self._next()
 
@@ -159,6 +161,11 @@ class Runtime(Shell):
         self._under_way[job] = message
         return job
 
+    def _failed(self, outcome: Outcome, otherwise: str) -> None:
+        self._code = outcome.code or outcome.status
+        self._step("failed", outcome.detail or outcome.code or otherwise)
+        self._wind_down()
+
     def _wind_down(self) -> None:
         self.ports.jobs.cancel(self._start_job)
         for job, op in self._under_way.items():
@@ -169,7 +176,7 @@ class Runtime(Shell):
 
     def _gone(self) -> None:
         self._step("gone")
-        ended = RuntimeEnded(self.address, self._state.id, self._state.reason, tuple(self._queue), self._served)
+        ended = RuntimeEnded(self.address, self._state.id, self._state.reason, tuple(self._queue), self._served, self._code)
         self._queue.clear()
         self.tell(self.parent, ended)
 

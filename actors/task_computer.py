@@ -5,10 +5,12 @@ Knows the machines and runtimes. Must not know links or containers. The market i
 
 from __future__ import annotations
 
+from claynet.actors.app_manager import load
 from claynet.actors.computing import Computing
-from claynet.actors.core import environment as environments
 from claynet.actors.core import slot as slots
+from claynet.actors.core.consent import ConsentState
 from claynet.actors.core.machine import Compute, Effect, Fetch
+from claynet.actors.core.pair import ScoreState
 from claynet.actors.core.records import (
     Acceptance,
     Assignment,
@@ -22,12 +24,16 @@ from claynet.actors.core.records import (
     Received,
     Rejection,
 )
+from claynet.actors.environment import Runnable
+from claynet.actors.environment_watch import FAULT, TIMER
 from claynet.actors.messages import (
+    AllowSource,
     Announce,
     BlobsFailed,
     BlobsFetched,
     Bounced,
     FetchBlobs,
+    ForbidSource,
     FromPeer,
     Grant,
     OpDone,
@@ -36,11 +42,8 @@ from claynet.actors.messages import (
     TimerFired,
 )
 from claynet.actors.offers import Offers
-from claynet.actors.ports import SECOND, ActorFailed, JobDone, NodeId
+from claynet.actors.ports import ActorFailed, JobDone, NodeId
 from claynet.actors.shell import handles
-
-PROBE_LIMIT = 60 * SECOND
-PROBE_AGAIN = 30 * SECOND
 
 
 class TaskComputer(Offers, Computing):
@@ -57,48 +60,65 @@ class TaskComputer(Offers, Computing):
                 if state.status == "reported" and state.result is not None:
                     self.tell(self._switchboard, Grant(state.requestor, (state.result.digest,)))
                 resumed.append((key, effects))
+            elif isinstance(state, ConsentState):
+                self._whitelist.restore(state)
+            elif isinstance(state, ScoreState):
+                self._benchmarks.restore(state)
         for key, effects in resumed:
             self._keeper.resume(key, effects)
-        self._environment = environments.EnvironmentState(status=environments.INITIAL, name=self._provider.env)
-        self._probes = 0
-        self._probe()
+        self._watch.due()
+        self._environment_known()
         if self._config.life > 1:
             self.tell(self._switchboard, Announce(self._seal(HeadersWanted(self.ports.signer.node_id))))
 
     def on_stop(self) -> None:
         """Services end with their parent; the environment is closed by whoever stops the node."""
-        for address in (*self._runtimes.values(), *(address for _, address in self._benchmark_runs.values())):
-            self.ports.system.stop(address)
+        for address in (*self._runtimes.values(), self._benchmarks.service):
+            if address is not None:
+                self.ports.system.stop(address)
 
     # ---------------------------------------------------------------- environment
 
-    def _probe(self) -> None:
-        environment = self.ports.environments.get(self._provider.env)
-        self._environment_step("probe")
-        if environment is None:
-            self._environment_step("fault", f"this node has no environment {self._provider.env}")
-            return
-        self._probes += 1
-        self.ports.jobs.submit(f"{self._prefix}/probe/{self._probes}", "probe", environment.probe(), PROBE_LIMIT, self.address)
-
     @handles(JobDone)
-    def on_probed(self, message: JobDone) -> None:
-        """The environment works here, or why not; a broken one is probed again later."""
-        outcome = message.outcome
-        self._ready = outcome.ok
-        if outcome.ok:
-            self._environment_step("ok")
+    def on_job_done(self, message: JobDone) -> None:
+        """The environment was probed, or something about its images found out."""
+        if message.kind == "probe":
+            self._watch.probed(message.outcome)
+            self._environment_known()
         else:
-            reason = outcome.detail or outcome.code or outcome.status
-            self._env_problem = ("environment", f"the environment {self._provider.env} does not work here: {reason}")
-            self._environment_step("fault", reason)
-            self._keeper.call_after(PROBE_AGAIN, "", "probe")
+            self._benchmarks.job_done(message)
+
+    def _environment_known(self) -> None:
+        """It is known whether the environment works: go on with what waited for that."""
+        if not self._watch.ready and self._watch.problem is None:
+            return
+        self._compute_held()
+        if self._watch.ready:
+            for runnable in self._described():
+                self._benchmarks.look(runnable)
+            self._benchmarks.next()
         self._consider_all()
 
-    def _environment_step(self, name: str, reason: str = "") -> None:
-        self._environment = environments.step(self._environment, name, reason)
-        state = self._environment
-        self.ports.sink.emit("environment", name=state.name, state=state.status, reason=state.reason)
+    def _described(self) -> list[Runnable]:
+        """Return what this node's own descriptors name and may run here: it is measured before anybody asks for it."""
+        found = []
+        for app, descriptor in load(self._config.descriptors)[0].items():
+            runnable = self._runnable(descriptor.requestor_env, descriptor.requestor_prereq_json)
+            if app not in self._config.disabled_apps and isinstance(runnable, Runnable) and self._whitelist.allows(runnable.source):
+                found.append(runnable)
+        return found
+
+    @handles(AllowSource)
+    def on_allow(self, message: AllowSource) -> None:
+        """The operator allows a source: what waited for that is considered at once."""
+        self._whitelist.allow(message.source)
+        self._consider_all()
+
+    @handles(ForbidSource)
+    def on_forbid(self, message: ForbidSource) -> None:
+        """The operator takes a source back."""
+        self._whitelist.forbid(message.source)
+        self._consider_all()
 
     # ---------------------------------------------------------------- messages
 
@@ -167,15 +187,28 @@ class TaskComputer(Offers, Computing):
     @handles(OpDone)
     def on_op_done(self, message: OpDone) -> None:
         """A service did what it was asked, or not."""
-        if not self._benchmark_done(message):
+        if not self._benchmarks.op_done(message):
+            if message.outcome.code == FAULT:
+                self._watch.fault(message.outcome.detail)
             self._op_done(message)
 
     @handles(RuntimeEnded)
     def on_runtime_ended(self, message: RuntimeEnded) -> None:
         """A service is over."""
         self.ports.system.stop(message.address)
-        if not self._benchmark_ended(message.runtime_id, message.reason):
-            self._service_ended(message.runtime_id, message.reason)
+        self._ended(message)
+
+    def _ended(self, message: RuntimeEnded) -> None:
+        if self._benchmarks.service_ended(message):
+            return
+        if message.code == FAULT:
+            self._watch.fault(message.reason)
+        elif message.code == "image_missing":
+            slot = self._slots.get(message.runtime_id.rpartition("/")[2])
+            runnable = self._runnable(slot.env_id, slot.prerequisites_json) if slot else None
+            if isinstance(runnable, Runnable):
+                self._benchmarks.doubt(runnable)
+        self._service_ended(message)
 
     @handles(Bounced)
     def on_bounced(self, message: Bounced) -> None:
@@ -185,8 +218,7 @@ class TaskComputer(Offers, Computing):
     def on_runtime_failed(self, message: ActorFailed) -> None:
         """A Runtime raised: a bug of ours, told upwards; its work came to nothing."""
         self.tell(self.parent, message)
-        if not self._benchmark_ended(message.address, message.error):
-            self._service_ended(message.address, message.error)
+        self._ended(RuntimeEnded(message.address, message.address, message.error, (), 0))
 
     @handles(BlobsFetched)
     def on_fetched(self, message: BlobsFetched) -> None:
@@ -207,10 +239,11 @@ class TaskComputer(Offers, Computing):
         """Time passed."""
         kind, _, name = message.key.partition("/")
         if not kind:
-            if message.slot.startswith("retry/"):
-                self._keeper.on_retry(message)
+            if message == TIMER:
+                self._watch.due()
+                self._environment_known()
             else:
-                self._probe()
+                self._keeper.on_retry(message)
         elif kind == "offering":
             self._gone(name)
         elif kind == "offer":

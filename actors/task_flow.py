@@ -16,6 +16,7 @@ from claynet.actors.market import Pool
 from claynet.actors.messages import Announce, Grant, Revoke
 from claynet.actors.ports import FileRef, NodeId, Outcome
 from claynet.actors.requestor_base import RequestorBase
+from claynet.actors.runtime import DEAD
 
 INLINE_PARAMS = 64 * 1024
 """Larger subtask parameters travel by digest."""
@@ -51,11 +52,24 @@ class TaskFlow(RequestorBase):
         elif what == "pending":
             self._pending_answered(task, outcome)
         elif what == "outputs":
-            files = [[file.name, file.digest, file.size] for file in outcome.files]
-            self.ports.sink.emit("results", id=task.id, name=task.spec.name, files=files)
-            self._dialogue.tidy(app, key, task.id)
+            self._results_stored(task, outcome)
         elif what in ("abort_task", "tidy"):
             self._keeper.done(key, task, "app")
+
+    def _results_stored(self, task: tasks.TaskState, outcome: Outcome) -> None:
+        """The final results are blobs now; when the service was lost instead they are asked for again, from its next one."""
+        if outcome.code in DEAD or outcome.code == "environment" or outcome.status in ("timed_out", "cancelled"):
+            self._uncollected.add(task.id)
+            self._keeper.call_after(self._config.retry_most, f"outputs/{task.id}", "again")
+            return
+        files = [[file.name, file.digest, file.size] for file in outcome.files]
+        problem = "" if outcome.ok else why(outcome)
+        self.ports.sink.emit("results", id=task.id, name=task.spec.name, files=files, problem=problem)
+        self._dialogue.tidy(task.spec.app_id, tasks.key(task.id), task.id)
+
+    def _collect_again(self, task: tasks.TaskState) -> None:
+        self._uncollected.discard(task.id)
+        self._dialogue.outputs(task.spec.app_id, tasks.key(task.id), task.id)
 
     def _created(self, task: tasks.TaskState, outcome: Outcome) -> None:
         try:

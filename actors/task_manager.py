@@ -143,7 +143,7 @@ class TaskManager(TaskFlow, Verification):
         else:
             self._subtask_answer(self._subtasks[name], question.what, message.outcome)
         task = self._tasks[question.task_id]
-        if task.is_final and not self._dialogue.waits(task.id):
+        if task.is_final and not self._dialogue.waits(task.id) and task.id not in self._uncollected:
             self.tell(self._app_manager, LeaveApp(task.spec.app_id, task.id))
 
     @handles(TimerFired)
@@ -160,6 +160,8 @@ class TaskManager(TaskFlow, Verification):
             self._ask_pending(self._tasks[name])
         elif kind == "pool":
             self._gathered(name)
+        elif kind == "outputs":
+            self._collect_again(self._tasks[name])
         elif kind == "discard":
             subtask = self._subtasks[name]
             self._subtask_call(subtask, "discard" if subtask.status == "restarted" else "cleanup")

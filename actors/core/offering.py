@@ -40,6 +40,8 @@ class OfferingState(State, frozen=True, kw_only=True, tag="offering"):
     """Its requestor takes no more offers; ours, still open, may be taken up all the same."""
     cool_down: int = 0
     """The wait after the last decline (ns); doubles."""
+    digest: str = ""
+    """What exactly the offer says would run."""
 
     @property
     def name(self) -> str:

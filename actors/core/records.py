@@ -75,6 +75,8 @@ class Offer(Record, frozen=True, array_like=True, gc=False):
     score: float
     lifetime: int
     header: bytes
+    digest: str = ""
+    """What exactly would run (for docker the image's id): the score is this one's, and nothing else runs. Empty from older nodes."""
 
 
 class Decline(Record, frozen=True, array_like=True, gc=False):

@@ -55,6 +55,8 @@ class SlotState(State, frozen=True, kw_only=True, tag="slot"):
     result: FileRef | None = None
     acceptance: bytes = b""
     rule: str = ""
+    digest: str = ""
+    """What exactly runs, as the offer said."""
 
     @property
     def is_busy(self) -> bool:

@@ -18,19 +18,22 @@ class Results:
     KINDS = frozenset({"results"})
 
     def __init__(self) -> None:
-        self._found: dict[tuple[str, str, str], list[Any]] = {}
+        self._found: dict[tuple[str, str, str], tuple[list[Any], str]] = {}
 
     def on_event(self, kind: str, at: int, node: str, fields: Mapping[str, object]) -> None:
         """Take one event."""
         del kind, at
         files = fields["files"]
         assert isinstance(files, list)
-        self._found[node, str(fields["name"]), str(fields["id"])] = files
+        self._found[node, str(fields["name"]), str(fields["id"])] = files, str(fields["problem"])
 
     def write(self, folder: Path, blobs_of: Callable[[str], Blobs]) -> None:
-        """Write every file to `folder/NODE/TASK-ID/name`. Raises OSError."""
-        for (node, name, task_id), files in self._found.items():
+        """Write files to `folder/NODE/TASK-ID/name`; what could not be stored is said in `folder/NODE/TASK-ID.problem`. Raises OSError."""
+        for (node, name, task_id), (files, problem) in self._found.items():
             target = folder / node / f"{name}-{task_id[:8]}"
+            if problem:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.with_name(f"{target.name}.problem").write_text(f"{problem}\n", encoding="utf-8")
             for file, digest, _size in files:
                 path = target / file
                 path.parent.mkdir(parents=True, exist_ok=True)

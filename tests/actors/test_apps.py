@@ -310,10 +310,10 @@ def test_an_environment_that_does_not_work_is_probed_again_and_then_used() -> No
         task_id = world.create(subtasks=1)
         world.run(20)
         assert declines(world, "environment")
-        assert [event["state"] for event in world.seen("environment")] == ["probing", "broken"]
+        assert [event["state"] for event in world.seen("environment", side="provider")] == ["probing", "broken"]
         place.environment.broken = None
         assert world.finish(task_id).status == "finished"
-        assert [event["state"] for event in world.seen("environment")][-2:] == ["probing", "ready"]
+        assert [event["state"] for event in world.seen("environment", side="provider")][-2:] == ["probing", "ready"]
         watch.settle()
 
 
@@ -326,7 +326,7 @@ def test_an_environment_that_does_not_work_is_probed_again_and_then_used() -> No
         (nth("Compute", 1, Outcome("ok", api.ComputeReply(output_filepath="").SerializeToString())), "unsafe_path"),
         (nth("Compute", 1, Outcome("ok", api.ComputeReply(output_filepath="missing").SerializeToString())), "missing_file"),
         (nth("Compute", 1), "exited"),
-        (nth("start", 2, Outcome("error", code="not_serving", detail="no health")), "service"),
+        (nth("start", 2, Outcome("error", code="not_serving", detail="no health")), "not_serving"),
     ],
     ids=["raises", "garbage", "outside", "empty", "missing", "dies", "no_start"],
 )

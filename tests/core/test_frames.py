@@ -18,7 +18,7 @@ FIELDS = {
     "header": "task_id requestor env_id prerequisites_json min_memory_mib max_price subtask_timeout deadline",
     "gone": "task_id requestor",
     "wanted": "provider",
-    "offer": "offer_id task_id provider price score lifetime header",
+    "offer": "offer_id task_id provider price score lifetime header digest",
     "decline": "task_id offer_id rule detail",
     "assignment": ("subtask_id task_id requestor provider params_json params_digest inputs price amount timeout offer"),
     "taken": "subtask_id",

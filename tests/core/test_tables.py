@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from claynet.actors import events
 from claynet.actors.core.machine import STORY, InvalidTransition, State, move
 
-NAMES = ("task", "subtask", "slot", "payment", "runtime", "environment", "offering", "pool")
+NAMES = ("task", "subtask", "slot", "payment", "runtime", "environment", "offering", "pool", "pair")
 MACHINES = {name: importlib.import_module(f"claynet.actors.core.{name}") for name in NAMES}
 
 

@@ -48,11 +48,11 @@ def test_27_the_state_of_an_environment_is_told() -> None:
         world.requestor()
         task_id = world.create(subtasks=1)
         world.run(20)
-        assert [event["state"] for event in world.seen("environment")] == ["probing", "broken"]
+        assert [event["state"] for event in world.seen("environment", side="provider")] == ["probing", "broken"]
         assert world.seen("decline", by="provider", rule="environment")
         place.environment.broken = None
         assert world.finish(task_id).status == "finished"
-        assert world.seen("environment", state="ready")
+        assert world.seen("environment", side="provider", state="ready")
         world.clean()
 
 
