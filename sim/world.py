@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from claynet.actors.config import NodeConfig, TaskSpec
-from claynet.actors.environment import Environment
+from claynet.actors.descriptors import parse
+from claynet.actors.environment import Environment, Runnable
 from claynet.actors.ledger import EmbeddedLedger
 from claynet.actors.node import Node, build_node
 from claynet.actors.ports import Blobs, Entropy, FileRef, NodeId
@@ -186,14 +188,22 @@ class SimWorld:
             name=plan.name,
             life=place.lives,
             requestor=plan.requestor,
-            provider=plan.provider,
-            descriptors=self._descriptors if plan.requestor else (),
+            provider=plan.provider and replace(plan.provider, whitelist=self._whitelist(place)),
+            descriptors=self._descriptors,
             start_limit=plan.start_limit,
             retry_first=plan.retry_first,
             retry_most=plan.retry_most,
         )
         place.node = build_node(config, self.ports_for(plan.name))
         place.node.start()
+
+    def _whitelist(self, place: _Place) -> tuple[str, ...]:
+        """Return whose images a node runs: those of the scenario's own apps unless the file says otherwise."""
+        if place.plan.whitelist is not None:
+            return place.plan.whitelist
+        described = [parse(app.descriptor_text) for app in self.plan.apps.values()]
+        found = [place.environment.resolve(one.requestor_env, one.requestor_prereq_json) for one in described]
+        return tuple(sorted({one.source for one in found if isinstance(one, Runnable) and one.source}))
 
     def _place(self, plan: NodePlan) -> _Place:
         blobs = MemoryBlobs()

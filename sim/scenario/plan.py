@@ -128,6 +128,8 @@ class NodePlan:
     start_limit: int = 15 * SECOND
     retry_first: int = 500 * MILLISECOND
     retry_most: int = 30 * SECOND
+    whitelist: tuple[str, ...] | None = None
+    """Sources whose images it runs; None: those of the scenario's own apps."""
 
     @property
     def price(self) -> int:

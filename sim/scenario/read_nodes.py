@@ -13,7 +13,7 @@ from claynet.actors import descriptors
 from claynet.actors.config import NodeConfig, ProviderConfig, RequestorConfig
 from claynet.actors.ports import SECOND
 from claynet.sim.scenario import environment_names, units
-from claynet.sim.scenario.fields import Item, Section, is_name, name, number, one_of, positive_duration, whole
+from claynet.sim.scenario.fields import Item, Section, is_name, name, number, one_of, positive_duration, text, whole
 from claynet.sim.scenario.files import Files
 from claynet.sim.scenario.plan import ROLES, AppPlan, Behaviour, Mode, NodePlan, Role
 from claynet.sim.scenario.problems import nearest
@@ -102,6 +102,7 @@ def _group(section: Section, group: str, mode: Mode, env_override: str | None) -
     env = _env(section, mode, env_override)
     requestor = _requestor(section, env)
     provider = _provider(section, env)
+    whitelist = _sources(section.item("whitelist"))
     behaviour = _behaviour(section.section("behaviour"))
     offset = section.value("clock_offset", lambda value: units.duration(value, signed=True), 0)
     drift = section.value("clock_drift", number(-0.5, 0.5), 0.0)
@@ -127,6 +128,7 @@ def _group(section: Section, group: str, mode: Mode, env_override: str | None) -
             start_limit=start_limit,
             retry_first=retry_first,
             retry_most=retry_most,
+            whitelist=whitelist,
         )
         for index in range(count)
     ]
@@ -144,7 +146,7 @@ def _env(section: Section, mode: Mode, override: str | None) -> str:
 
 
 _REQUESTOR_KEYS = ("pool_time", "verify_limit", "call_limit", "give_up_after", "announce_first", "announce_most")
-_PROVIDER_KEYS = ("price", "slots", "memory", "offers_per_slot", "offer_lifetime", "cool_down", "decline_gap", "behaviour")
+_PROVIDER_KEYS = ("price", "slots", "memory", "offers_per_slot", "offer_lifetime", "cool_down", "decline_gap", "whitelist", "behaviour")
 
 
 def _requestor(section: Section, env: str) -> RequestorConfig:
@@ -173,6 +175,12 @@ def _provider(section: Section, env: str) -> ProviderConfig:
         cool_down=section.value("cool_down", positive_duration, usual.cool_down),
         decline_gap=section.value("decline_gap", positive_duration, usual.decline_gap),
     )
+
+
+def _sources(item: Item | None) -> tuple[str, ...] | None:
+    if item is None:
+        return None
+    return tuple(source for one in item.items() if (source := one.parsed(text)) is not None)
 
 
 def _behaviour(section: Section | None) -> Behaviour:
