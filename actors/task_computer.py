@@ -93,6 +93,10 @@ class TaskComputer(Offers, Computing):
         if not self._watch.ready and self._watch.problem is None:
             return
         self._compute_held()
+        self._look_around()
+
+    def _look_around(self) -> None:
+        """Something that counts for all of them changed: measure what this node may run, consider what it was asked for."""
         if self._watch.ready:
             for runnable in self._described():
                 self._benchmarks.look(runnable)
@@ -112,7 +116,7 @@ class TaskComputer(Offers, Computing):
     def on_allow(self, message: AllowSource) -> None:
         """The operator allows a source: what waited for that is considered at once."""
         self._whitelist.allow(message.source)
-        self._consider_all()
+        self._look_around()
 
     @handles(ForbidSource)
     def on_forbid(self, message: ForbidSource) -> None:
@@ -201,10 +205,10 @@ class TaskComputer(Offers, Computing):
     def _ended(self, message: RuntimeEnded) -> None:
         if self._benchmarks.service_ended(message):
             return
-        if message.code == FAULT:
+        slot = self._slots.get(message.runtime_id.rpartition("/")[2])
+        if message.code == FAULT and slot is not None and slot.status == "computing":  # else its last operation told it already
             self._watch.fault(message.reason)
         elif message.code == "image_missing":
-            slot = self._slots.get(message.runtime_id.rpartition("/")[2])
             runnable = self._runnable(slot.env_id, slot.prerequisites_json) if slot else None
             if isinstance(runnable, Runnable):
                 self._benchmarks.doubt(runnable)

@@ -162,6 +162,9 @@ class TaskManager(TaskFlow, Verification):
             self._gathered(name)
         elif kind == "outputs":
             self._collect_again(self._tasks[name])
+        elif kind == "verify":
+            if self._subtasks[name].status == "verifying":
+                self._subtask_call(self._subtasks[name], "verify")
         elif kind == "discard":
             subtask = self._subtasks[name]
             self._subtask_call(subtask, "discard" if subtask.status == "restarted" else "cleanup")

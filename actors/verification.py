@@ -28,9 +28,13 @@ from claynet.actors.core.records import (
     VerdictSeen,
     is_sound,
 )
+from claynet.actors.environment_watch import FAULT
 from claynet.actors.ports import NodeId, Outcome
 from claynet.actors.requestor_base import RequestorBase
 from claynet.actors.runtime import DEAD
+
+_NOT_THE_RESULTS = frozenset({FAULT, "environment"})
+"""Outcome codes of a verification which say that this node's environment failed: nothing of the result, nor of the app."""
 
 
 class Verification(RequestorBase):
@@ -112,7 +116,7 @@ class Verification(RequestorBase):
     # ---------------------------------------------------------------- Verify
 
     def _result_placed(self, subtask: subtasks.SubtaskState, outcome: Outcome) -> None:
-        if subtask.status != "verifying":
+        if subtask.status != "verifying" or self._held_up(subtask, outcome):
             return
         if outcome.ok:
             task = self._tasks[subtask.task_id]
@@ -127,7 +131,7 @@ class Verification(RequestorBase):
         self._dialogue.verify(task.spec.app_id, subtasks.key(subtask.id), task.id, subtask.id)
 
     def _verified(self, subtask: subtasks.SubtaskState, outcome: Outcome) -> None:
-        if subtask.status != "verifying":
+        if subtask.status != "verifying" or self._held_up(subtask, outcome):
             return
         result, reason = verdict(outcome)
         if result == "SUCCESS":
@@ -139,6 +143,13 @@ class Verification(RequestorBase):
         else:
             self._fail(subtask, "inconclusive", reason or "the app could not tell", blames=False)
         self._ask_awaiting(subtask.task_id, but=subtask.id)
+
+    def _held_up(self, subtask: subtasks.SubtaskState, outcome: Outcome) -> bool:
+        """Tell whether this node's environment failed under the verification: the result is kept, and verified when it is back."""
+        if outcome.code not in _NOT_THE_RESULTS:
+            return False
+        self._keeper.call_after(self._config.retry_most, f"verify/{subtask.id}", "again")
+        return True
 
     def _accept(self, subtask: subtasks.SubtaskState) -> None:
         body = self._seal(Acceptance(subtask.id, self.ports.signer.node_id, subtask.amount, subtask.report))

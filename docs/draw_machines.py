@@ -10,7 +10,7 @@ import inspect
 import sys
 from pathlib import Path
 
-MACHINES = ("task", "subtask", "pool", "offering", "slot", "payment", "runtime", "environment")
+MACHINES = ("task", "subtask", "pool", "offering", "pair", "slot", "payment", "runtime", "environment")
 PAGE = Path(__file__).with_name("machines.md")
 HEAD = """# The state machines
 

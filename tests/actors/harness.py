@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
+import msgspec
 import pykka
 
 from claynet.actors.config import NodeConfig, ProviderConfig, RequestorConfig, TaskSpec
@@ -192,6 +193,12 @@ class BentEnvironment:
         self.inner, self.node, self.bend, self.log = inner, node, bend, log
         self.counts: Counter[str] = Counter()
         self.broken: Outcome | None = None
+        self.source = ""
+        """Where all its images come from."""
+        self.identity: Outcome | None = None
+        """What its images' names stand for, instead of what they really do."""
+        self.looks = 0
+        self.ran: list[Runnable] = []
 
     @property
     def name(self) -> str:
@@ -201,15 +208,18 @@ class BentEnvironment:
         return _Bent(self.inner.probe(patience), self.broken, lambda _: None)
 
     def identify(self, runnable: Runnable) -> Work:
-        return self.inner.identify(runnable)
+        self.looks += 1
+        return _Bent(self.inner.identify(runnable), self.identity, lambda _: None)
 
     def benchmark(self) -> Work:
         return self.inner.benchmark()
 
     def resolve(self, env_id: str, prerequisites_json: str) -> Runnable | Refusal:
-        return self.inner.resolve(env_id, prerequisites_json)
+        found = self.inner.resolve(env_id, prerequisites_json)
+        return msgspec.structs.replace(found, source=self.source) if isinstance(found, Runnable) else found
 
     def backend(self, runnable: Runnable, side: Side, runtime_id: str, folder: str) -> RuntimeBackend:
+        self.ran.append(runnable)
         return _BentBackend(self, side, self.inner.backend(runnable, side, runtime_id, folder))
 
     def close(self) -> None:
@@ -367,7 +377,8 @@ class World:
         return place
 
     def provider(self, name: str = "p0", *, start: bool = True, price: int = PRICE, config: Any = None, **more: Any) -> Place:
-        place = self.add(name, NodeConfig(name=name, provider=ProviderConfig(env="model", price=price, **(config or {}))), **more)
+        provider = ProviderConfig(env="model", price=price, **(config or {}))
+        place = self.add(name, NodeConfig(name=name, provider=provider, descriptors=more.pop("files", ())), **more)
         if start:
             self.start(name)
         return place
@@ -520,7 +531,7 @@ class World:
         lines = []
         for event in self.events[-last:]:
             fields = {
-                key: short.get(value, value[:8] if isinstance(value, str) and key in ("id", "task") else value)
+                key: short.get(value, value[:8] if key in ("id", "task") else value) if isinstance(value, str) else value
                 for key, value in event.fields.items()
                 if key not in ("frame", "digest", "app", "trace")
             }
