@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from claynet.actors.descriptors import Descriptor, DescriptorError, parse
+from claynet.actors.descriptors import load
 from claynet.actors.environment import Refusal
 from claynet.actors.environment_watch import FAULT, TIMER, EnvironmentWatch
 from claynet.actors.messages import (
@@ -17,6 +17,7 @@ from claynet.actors.messages import (
     OpDone,
     RuntimeEnded,
     RuntimeOp,
+    SetApps,
     StopService,
     TimerFired,
     UseApp,
@@ -41,23 +42,6 @@ class _Service:
         self.made = 0
         self.useless = 0
         """Lives in a row that did nothing well."""
-
-
-def load(files: tuple[tuple[str, str], ...]) -> tuple[dict[str, Descriptor], list[tuple[str, str]]]:
-    """Return descriptors by app id, and (file, problem) of those skipped; of two files with one id the first counts."""
-    found: dict[str, Descriptor] = {}
-    problems = []
-    for name, text in files:
-        try:
-            descriptor = parse(text)
-        except DescriptorError as error:
-            problems.append((name, str(error)))
-            continue
-        if descriptor.app_id in found:
-            problems.append((name, f"the same app as another file: {descriptor.name} {descriptor.version}"))
-        else:
-            found[descriptor.app_id] = descriptor
-    return found, problems
 
 
 class AppManager(Shell):
@@ -109,6 +93,16 @@ class AppManager(Shell):
             for address in (service.address, service.ending):
                 if address is not None:
                     self.ports.system.stop(address)
+
+    @handles(SetApps)
+    def on_set_apps(self, message: SetApps) -> None:
+        """Other descriptors count from now on; services that run go on."""
+        self._descriptors, problems = load(message.files)
+        self._disabled = message.disabled
+        for file, problem in problems:
+            if (file, problem) not in self._problems:
+                self.ports.sink.emit("descriptor", file=file, problem=problem)
+        self._problems = problems
 
     @handles(UseApp)
     def on_use(self, message: UseApp) -> None:

@@ -95,6 +95,15 @@ class Benchmarks:
             self._ports.jobs.submit(job, "identify", environment.identify(runnable), IDENTIFY_LIMIT, self._address)
         return pair
 
+    def again(self) -> None:
+        """Forget every score; images that are looked at from now on are measured anew, and so is the environment."""
+        for key in self._scores:
+            self._ports.store.append(key, None)
+        self._scores.clear()
+        self._environment_known = False
+        for image, pair in self._pairs.items():
+            self._pairs[image] = msgspec.structs.replace(pair, looked=pair.looked - LOOK_AGAIN - 1, faulty="")
+
     def doubt(self, runnable: Runnable) -> None:
         """A service of this image could not start because the image is gone: look again before the next offer."""
         pair = self._pairs.get(runnable.image)

@@ -97,6 +97,8 @@ class Computing(ProviderBase):
             return "timeout", "the subtask's time differs from the header's"
         if assignment.amount != amount_due(assignment.price, assignment.timeout):
             return "amount", "the amount is not what price and time come to"
+        if self._closed_for:
+            return "drained", f"this provider takes no work now: {self._closed_for}"
         if self._occupied() >= self._provider.slots:
             return "busy", "every slot is taken"
         if self._watch.problem is not None:

@@ -66,6 +66,23 @@ def parse(text: str) -> Descriptor:
     )
 
 
+def load(files: tuple[tuple[str, str], ...]) -> tuple[dict[str, Descriptor], list[tuple[str, str]]]:
+    """Return descriptors by app id, and (file, problem) of those skipped; of two files with one id the first counts."""
+    found: dict[str, Descriptor] = {}
+    problems = []
+    for name, text in files:
+        try:
+            descriptor = parse(text)
+        except DescriptorError as error:
+            problems.append((name, str(error)))
+            continue
+        if descriptor.app_id in found:
+            problems.append((name, f"the same app as another file: {descriptor.name} {descriptor.version}"))
+        else:
+            found[descriptor.app_id] = descriptor
+    return found, problems
+
+
 def app_id(fields: dict[str, Any]) -> str:
     """Return the hex BLAKE2b-128 of the JSON text of all fields in the Task API's order (the file's own order does not count)."""
     text = json.dumps({field: fields[field] for field in _ORDER})

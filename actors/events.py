@@ -17,6 +17,8 @@ Ids are strings, amounts integers of 10^-9 token, reasons one line for people. `
 | `runtime` | `id`, `app` (image), `side`, `before`, `state`, `reason` |
 | `environment` | `name`, `side`, `state`, `reason` |
 | `benchmark` | `env`, `image` (empty: the environment itself was measured), `state` (scored, failed), `score`, `reason` |
+| `lending` | `state` (open, draining: takes no more work; drained: and none is left), `reason` |
+| `deleted` | `id` (a task's), `problem`: why it could not be forgotten yet (else empty) |
 | `source` | `source`, `state` (asked: it is not allowed here; allowed, forbidden: by the operator), `image` (asked for), `peer` (who asked first) |
 | `misuse` | `peer`, `rule`, `detail`: a peer broke a rule; its session ended |
 | `ignored` | `peer`: a frame of a tag that this version does not know, perhaps a newer node's |

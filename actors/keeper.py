@@ -63,6 +63,10 @@ class Keeper:
         """Tell whether a send in this slot is unanswered."""
         return (key, slot) in self._sends
 
+    def is_quiet(self, key: str) -> bool:
+        """Tell whether nobody need answer anything of this instance any more."""
+        return not any(name == key for name, _ in (*self._sends, *self._timers))
+
     def resume(self, key: str, effects: Sequence[tuple[str, Effect]]) -> None:
         """After a restart: perform again what is not done."""
         for slot, effect in effects:

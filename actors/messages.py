@@ -230,6 +230,33 @@ class ForbidSource(Message, frozen=True):
     source: str
 
 
+class Drain(Message, frozen=True):
+    """Take no more work; what runs goes on. `reason` is one line for those who are declined."""
+
+    reason: str
+
+
+class Resume(Message, frozen=True):
+    """Take work again."""
+
+
+class Remeasure(Message, frozen=True):
+    """Forget the scores and measure again."""
+
+
+class SetApps(Message, frozen=True):
+    """Other descriptors, as (file name, JSON text), and which of their apps are not enabled, count from now on."""
+
+    files: tuple[tuple[str, str], ...]
+    disabled: frozenset[str]
+
+
+class DeleteTask(Message, frozen=True):
+    """Forget a task that is over and owes nobody anything."""
+
+    task_id: str
+
+
 class RestartSubtask(Message, frozen=True):
     """Discard a subtask's part, also a finished one, and compute it again under a new id."""
 

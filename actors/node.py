@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from claynet.actors.app_manager import AppManager, load
+from claynet.actors.app_manager import AppManager
 from claynet.actors.config import NodeConfig, TaskSpec
 from claynet.actors.core.consent import ConsentState
 from claynet.actors.core.machine import AnyEffect
@@ -18,7 +18,18 @@ from claynet.actors.core.slot import SlotState
 from claynet.actors.core.subtask import SubtaskState
 from claynet.actors.core.task import TaskState
 from claynet.actors.ledger import Hold, Note
-from claynet.actors.messages import AbortTask, AllowSource, CreateTask, ForbidSource, RestartSubtask
+from claynet.actors.messages import (
+    AbortTask,
+    AllowSource,
+    CreateTask,
+    DeleteTask,
+    Drain,
+    ForbidSource,
+    Remeasure,
+    RestartSubtask,
+    Resume,
+    SetApps,
+)
 from claynet.actors.ports import ActorFailed, Address
 from claynet.actors.shell import Shell, handles
 from claynet.actors.switchboard import Switchboard
@@ -66,8 +77,7 @@ class Node:
                 assert self.task_manager is not None
                 apps = (config.requestor.env, config.descriptors, config.disabled_apps, config.start_limit)
                 self._spawn(AppManager, self.app_manager, self.root, *apps)
-                scores = {app: descriptor.max_benchmark_score for app, descriptor in load(config.descriptors)[0].items()}
-                self._spawn(TaskManager, self.task_manager, self.root, config, self.switchboard, self.app_manager, scores)
+                self._spawn(TaskManager, self.task_manager, self.root, config, self.switchboard, self.app_manager)
             if config.provider is not None:
                 assert self.task_computer is not None
                 self._spawn(TaskComputer, self.task_computer, self.root, config, self.switchboard)
@@ -115,6 +125,32 @@ class Node:
         """Take no more work of this source's images; what runs goes on."""
         if self.task_computer is not None:
             self.ports.system.tell(self.task_computer, ForbidSource(source))
+
+    def drain(self, reason: str) -> None:
+        """Take no more work from others; what runs goes on. The event `lending` says when nothing is left."""
+        if self.task_computer is not None:
+            self.ports.system.tell(self.task_computer, Drain(reason))
+
+    def resume(self) -> None:
+        """Take work from others again."""
+        if self.task_computer is not None:
+            self.ports.system.tell(self.task_computer, Resume())
+
+    def remeasure(self) -> None:
+        """Measure environment and apps again, in the background."""
+        if self.task_computer is not None:
+            self.ports.system.tell(self.task_computer, Remeasure())
+
+    def set_apps(self, files: tuple[tuple[str, str], ...], disabled: frozenset[str]) -> None:
+        """Use these descriptors, as (file name, JSON text), from now on; apps in `disabled` begin no service."""
+        for shell in (self.app_manager, self.task_manager, self.task_computer):
+            if shell is not None:
+                self.ports.system.tell(shell, SetApps(files, disabled))
+
+    def delete_task(self, task_id: str) -> None:
+        """Forget a task that is over; the event `deleted` says whether that was possible."""
+        if self.task_manager is not None:
+            self.ports.system.tell(self.task_manager, DeleteTask(task_id))
 
     def _address(self, name: str) -> Address:
         return Address(f"{self.prefix}/{name}")

@@ -106,6 +106,8 @@ class Offers(ProviderBase):
 
     def _refusal(self, runnable: Runnable, header: Header) -> tuple[str, str] | None:
         """Return why this node does not run an image now; what nobody allowed is remembered with who asked."""
+        if self._closed_for:
+            return "drained", f"this provider takes no work now: {self._closed_for}"
         source = runnable.source
         if not self._whitelist.allows(source):
             self._whitelist.asked(source, runnable.image, header.requestor)
@@ -145,6 +147,9 @@ class Offers(ProviderBase):
 
     def _make_offers(self) -> None:
         """Offer for tasks chosen by chance, up to the cap: so requestors share providers without a word about it."""
+        if self._closed_for:
+            self._tell_drained()
+            return
         if not self._watch.ready:
             return
         free = self._provider.slots - self._occupied()

@@ -37,6 +37,9 @@ class ProviderBase(Shell):
         self._busy: dict[str, None] = {}
         self._offerings: dict[str, offerings.OfferingState] = {}
         self._entropy = ports.entropy.stream("provider")
+        self._closed_for = ""
+        """Why no more work is taken; empty when it is."""
+        self._lending = "open"
         self._watch = EnvironmentWatch(ports, address, config.provider.env, "provider")
         self._whitelist = Whitelist(ports, config.provider.whitelist)
         self._keeper = Keeper(ports, address, switchboard, (config.retry_first, config.retry_most), self._perform)
@@ -57,6 +60,15 @@ class ProviderBase(Shell):
 
     @abstractmethod
     def _stop_work(self, subtask_id: str, reason: str) -> None: ...
+
+    def _tell_lending(self, state: str) -> None:
+        self._lending = state
+        self.ports.sink.emit("lending", state=state, reason=self._closed_for)
+
+    def _tell_drained(self) -> None:
+        """Say once when no work is left."""
+        if self._lending == "draining" and not self._occupied():
+            self._tell_lending("drained")
 
     def _slot_step(self, before: slots.SlotState | None, step: Step[slots.SlotState]) -> slots.SlotState:
         state = step[0]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 from abc import abstractmethod
-from collections.abc import Mapping
 
 from claynet.actors.app_dialogue import AppDialogue
 from claynet.actors.config import NodeConfig
@@ -17,6 +16,7 @@ from claynet.actors.core import task as tasks
 from claynet.actors.core.frames import Frame, frame_digest, seal
 from claynet.actors.core.machine import Effect, Step
 from claynet.actors.core.records import Cancel, Decline, Offer, Record
+from claynet.actors.descriptors import load
 from claynet.actors.keeper import Keeper
 from claynet.actors.market import Pool
 from claynet.actors.messages import SendTo
@@ -36,7 +36,6 @@ class RequestorBase(Shell):
         config: NodeConfig,
         switchboard: Address,
         app_manager: Address,
-        max_scores: Mapping[str, float],
     ) -> None:
         super().__init__(address, parent, ports)
         assert config.requestor is not None
@@ -50,7 +49,7 @@ class RequestorBase(Shell):
         self._open: dict[str, dict[str, None]] = {}
         """Per task: its open subtasks, in the order of their making."""
         self._pools: dict[str, Pool] = {}
-        self._max_scores = max_scores
+        self._max_scores = _max_scores(config.descriptors)
         """Per app id: the benchmark score above which a provider's claim is not believed."""
         self._announced: dict[str, tuple[bytes, int]] = {}
         """Per open task: its sealed header, and the gap until the next announcement."""
@@ -68,10 +67,16 @@ class RequestorBase(Shell):
         """Per subtask: how many results of its task were there when Verify was last asked."""
         self._last_chance: set[str] = set()
         """Subtasks awaiting data that were asked for the last time."""
+        self._forgotten: dict[str, None] = {}
+        """Deleted subtasks."""
         self._entropy = ports.entropy.stream("requestor")
         self._keeper = Keeper(ports, address, switchboard, (config.retry_first, config.retry_most), self._perform)
         limits = (self._requestor.call_limit, self._requestor.verify_limit)
         self._dialogue = AppDialogue(ports, address, app_manager, *limits)
+
+    def _use_descriptors(self, files: tuple[tuple[str, str], ...]) -> None:
+        """Other descriptors count from now on."""
+        self._max_scores = _max_scores(files)
 
     # What one part of the TaskManager needs of another:
 
@@ -172,3 +177,7 @@ class RequestorBase(Shell):
     def _decline(self, task_id: str, provider: NodeId, offer_id: str, rule: str, detail: str) -> None:
         self.ports.sink.emit("decline", task=task_id, provider=provider, rule=rule, detail=detail, by="requestor")
         self._say(provider, Decline(task_id, offer_id, rule, detail))
+
+
+def _max_scores(files: tuple[tuple[str, str], ...]) -> dict[str, float]:
+    return {app: descriptor.max_benchmark_score for app, descriptor in load(files)[0].items()}

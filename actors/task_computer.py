@@ -5,7 +5,8 @@ Knows the machines and runtimes. Must not know links or containers. The market i
 
 from __future__ import annotations
 
-from claynet.actors.app_manager import load
+from dataclasses import replace
+
 from claynet.actors.computing import Computing
 from claynet.actors.core import slot as slots
 from claynet.actors.core.consent import ConsentState
@@ -24,6 +25,7 @@ from claynet.actors.core.records import (
     Received,
     Rejection,
 )
+from claynet.actors.descriptors import load
 from claynet.actors.environment import Runnable
 from claynet.actors.environment_watch import FAULT, TIMER
 from claynet.actors.messages import (
@@ -32,13 +34,17 @@ from claynet.actors.messages import (
     BlobsFailed,
     BlobsFetched,
     Bounced,
+    Drain,
     FetchBlobs,
     ForbidSource,
     FromPeer,
     Grant,
     OpDone,
     PeerLost,
+    Remeasure,
+    Resume,
     RuntimeEnded,
+    SetApps,
     TimerFired,
 )
 from claynet.actors.offers import Offers
@@ -111,6 +117,33 @@ class TaskComputer(Offers, Computing):
             if app not in self._config.disabled_apps and isinstance(runnable, Runnable) and self._whitelist.allows(runnable.source):
                 found.append(runnable)
         return found
+
+    @handles(SetApps)
+    def on_set_apps(self, message: SetApps) -> None:
+        """Other descriptors count from now on: what is new in them is measured."""
+        self._config = replace(self._config, descriptors=message.files, disabled_apps=message.disabled)
+        self._look_around()
+
+    @handles(Remeasure)
+    def on_remeasure(self, _message: Remeasure) -> None:
+        """The operator doubts the scores."""
+        self._benchmarks.again()
+        self._look_around()
+
+    @handles(Drain)
+    def on_drain(self, message: Drain) -> None:
+        """The operator lends nothing more for now."""
+        self._closed_for = message.reason
+        self._tell_lending("draining")
+        self._consider_all()
+        self._tell_drained()
+
+    @handles(Resume)
+    def on_resume(self, _message: Resume) -> None:
+        """The operator lends again."""
+        self._closed_for = ""
+        self._tell_lending("open")
+        self._consider_all()
 
     @handles(AllowSource)
     def on_allow(self, message: AllowSource) -> None:

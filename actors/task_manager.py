@@ -1,7 +1,7 @@
 """TaskManager: the requestor's shell. Drives the task, subtask and payment machines; performs their effects.
 
 Knows the machines, the app dialogue and the pools. Must not know links, services or environments.
-What happens to tasks and their results is in `task_flow.py` and `verification.py`, mixed in here; this file is the way in.
+What happens to tasks and their results is in `task_flow.py`, `verification.py` and `forgetting.py`, mixed in here; this file is the way in.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from claynet.actors.core import subtask as subtasks
 from claynet.actors.core import task as tasks
 from claynet.actors.core.machine import CallApp, Effect, Fetch
 from claynet.actors.core.records import HeadersWanted
+from claynet.actors.forgetting import Forgetting
 from claynet.actors.ledger import Hold
 from claynet.actors.messages import (
     AbortTask,
     BlobsFailed,
     BlobsFetched,
     CreateTask,
+    DeleteTask,
     FetchBlobs,
     FromPeer,
     Grant,
@@ -24,6 +26,7 @@ from claynet.actors.messages import (
     OpDone,
     PeerLost,
     RestartSubtask,
+    SetApps,
     TimerFired,
     UseApp,
 )
@@ -33,7 +36,7 @@ from claynet.actors.task_flow import TaskFlow
 from claynet.actors.verification import Verification
 
 
-class TaskManager(TaskFlow, Verification):
+class TaskManager(TaskFlow, Verification, Forgetting):
     """All tasks that this node requests."""
 
     def on_start(self) -> None:
@@ -120,6 +123,16 @@ class TaskManager(TaskFlow, Verification):
         if task is not None and not task.is_final:
             self._end_task(task, tasks.aborted(task, message.reason))
 
+    @handles(DeleteTask)
+    def on_delete(self, message: DeleteTask) -> None:
+        """A user wants a task forgotten."""
+        self._delete(message.task_id)
+
+    @handles(SetApps)
+    def on_set_apps(self, message: SetApps) -> None:
+        """Other descriptors count from now on."""
+        self._use_descriptors(message.files)
+
     @handles(RestartSubtask)
     def on_restart(self, message: RestartSubtask) -> None:
         """A user wants a subtask again: its part is discarded in the app, dependents with it."""
@@ -154,6 +167,8 @@ class TaskManager(TaskFlow, Verification):
                 self._keeper.on_retry(message)
             return
         kind, _, name = message.key.partition("/")
+        if name not in self._tasks and name not in self._subtasks:
+            return  # deleted meanwhile
         if kind == "announce":
             self._announce(name)
         elif kind == "pending":

@@ -52,6 +52,8 @@ class Verification(RequestorBase):
             self._payment_seen(record, peer)
         else:
             subtask = self._subtasks.get(record.subtask_id)
+            if record.subtask_id in self._forgotten:
+                return
             if subtask is None or subtask.provider != peer:
                 self.ports.sink.emit("misuse", peer=peer, rule="not_yours", detail=f"{frame.tag} of a subtask it was not given")
             else:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from claynet.actors.app_manager import load
+from claynet.actors.descriptors import load
 from claynet.actors.ports import SECOND, Outcome
 from claynet.proto import golem_task_api_pb2 as api
 from tests.actors.harness import APP, APP_ID, DEAD, OTHER, OTHER_ID, PRICE, TOKEN, Bend, Call, World, descriptor

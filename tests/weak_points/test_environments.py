@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from claynet.actors.app_manager import load
+from claynet.actors.descriptors import load
 from claynet.actors.ports import Outcome
 from claynet.sim.scenario.reader import ScenarioErrors
 from claynet.sim.scenario.reader import load as load_scenario
