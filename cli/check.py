@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from claynet.actors import units
 from claynet.cli.output import DONE, Output
 from claynet.cli.problems import report_problems
-from claynet.sim.scenario import units
 from claynet.sim.scenario.plan import CrashEvent, EventPlan, LinkChange, LinkEvent, NodePlan, PartitionEvent, Plan, TaskPlan, When
 from claynet.sim.scenario.read_distribution import format_distribution
 from claynet.sim.scenario.reader import Overrides, ScenarioErrors, load

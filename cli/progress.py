@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from claynet.actors.ports import SECOND
+from claynet.actors.units import format_duration
 from claynet.sim.options import Progress
-from claynet.sim.scenario.units import format_duration
 
 GAP = 5 * SECOND
 """Real time between two lines."""

@@ -88,8 +88,8 @@ def _wrong_option(options: RunOptions, calibrate: Path | None, plan: Plan) -> st
 def _print(fields: dict[str, Any], out: Path | None) -> None:
     from rich.text import Text
 
+    from claynet.actors.units import format_tokens
     from claynet.cli.tables import make_console, table
-    from claynet.sim.scenario.units import format_tokens
 
     console = make_console()
     verdict = Text("ok", style="bold green") if fields["ok"] else Text("not ok", style="bold red")

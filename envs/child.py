@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from claynet.actors.ports import Outcome
 from claynet.envs.bounded_log import LOG_BYTES, BoundedLog
 from claynet.envs.usage import Usage
 
@@ -54,6 +55,8 @@ class Child:
         self._lock = threading.Lock()
         self._reaped = False
         self._signalled = False
+        self.condemned: Outcome | None = None
+        """Why it was ended, when it was ended for a reason of its own doing."""
         self._code = 0
         self._usage: Usage | None = None
         self._ended = threading.Event()
@@ -105,6 +108,12 @@ class Child:
     def kill(self) -> None:
         """Kill the process group; nothing when it has ended."""
         self._signal(signal.SIGKILL)
+
+    def condemn(self, why: Outcome) -> None:
+        """Kill the process group for a reason that is its end from now on; nothing when it has ended."""
+        if not self._ended.is_set():
+            self.condemned = why
+            self.kill()
 
     def end(self) -> str:
         """Say how the ended child came to its end; how we ended it ourselves is not told apart."""

@@ -54,7 +54,7 @@ def make_local(engine: Engine) -> None:
     """Make LOCAL from the running interpreter and the libraries that it needs. Raises EngineProblem or OSError."""
     tree = write_host_tree()
     changes = ["ENV PATH=/usr/local/bin:/usr/bin:/bin", "ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt", 'CMD ["python3"]']
-    raw = f"{LOCAL}-uncompiled"
+    raw = f"{LOCAL}-uncompiled-{os.getpid()}"  # nobody else's: another user may be making the same at this moment
     with engine.api() as api:
         repository, _, tag = raw.rpartition(":")
         with tree:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import tempfile
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from claynet.envs.docker_base import Say, build, ensure_base
 from claynet.envs.docker_engine import Engine, EngineProblem
 from claynet.envs.image_facts import SAMPLE_BYTES, SAMPLE_LABEL, read_sample
 from claynet.envs.npm_packages import LOCK, MODULES, NpmError, gather_packages
+from claynet.envs.owner import alone, this_process
 from claynet.envs.wheels import WheelError, gather_wheels
 
 _VERSION = 'import sys; print(f"{sys.version_info.major}.{sys.version_info.minor}")'
@@ -25,6 +26,10 @@ _DESCRIPTOR = "descriptor.json"
 _WHEELS = "wheels"
 _REQUIREMENTS = "requirements.txt"
 _SAMPLE = "sample.json"
+_BUILDS = "build"
+"""Builds of one user take turns: two of the same image would only do the same work twice, and each takes all processors."""
+_PATIENCE = 300.0
+"""Seconds that one step of a build may be silent."""
 _NOT_COPIED = ("__pycache__", ".git", _WHEELS, MODULES)
 
 
@@ -45,11 +50,37 @@ class Built:
     descriptor: Path
 
 
+def build_missing(image: str, folder: Path, descriptor: Path, say: Say) -> None:
+    """Build an image unless it is here; of several processes of a user that want it one builds, and the others wait. Raises BuildError."""
+    with closing(Engine(timeout=_PATIENCE)) as engine:
+        try:
+            if engine.has_image(image):
+                return
+            with alone(_BUILDS, lambda: say(f"{image} is not here; waiting for another claynet that builds")):
+                if engine.has_image(image):
+                    say(f"{image} was built meanwhile")
+                    return
+                say(f"{image} is not here; building it from {folder}")
+                _build(folder, engine, say, descriptor)
+        except EngineProblem as problem:
+            raise BuildError(f"{image}: {problem.detail}") from problem
+        except OSError as error:
+            raise BuildError(f"{image}: {error}") from error
+
+
 def build_app(folder: Path, engine: Engine, say: Say, descriptor: Path | None = None) -> Built:
-    """Build the image that an app's descriptor names. Raises BuildError.
+    """Build the image that an app's descriptor names, after any other build of this user. Raises BuildError.
 
     Without a `descriptor` elsewhere it is the folder's own, which gets the app id written; one that was given is only read.
     """
+    try:
+        with alone(_BUILDS, lambda: say(f"{folder}: waiting for another claynet that builds")):
+            return _build(folder, engine, say, descriptor)
+    except OSError as error:
+        raise BuildError(f"{folder}: {error}") from error
+
+
+def _build(folder: Path, engine: Engine, say: Say, descriptor: Path | None) -> Built:
     path = descriptor or folder / _DESCRIPTOR
     found, fields = _described(path)
     image = _image(found, path)
@@ -58,8 +89,8 @@ def build_app(folder: Path, engine: Engine, say: Say, descriptor: Path | None = 
     labels = {"claynet.app": found.name, "claynet.app_id": found.app_id, "claynet.version": found.version, **_sample(folder)}
     try:
         base = ensure_base(engine, say)
-        with tempfile.TemporaryDirectory(prefix="claynet-build-") as name:
-            context = Path(name) / "context"
+        with this_process().folder("build-") as scratch:
+            context = scratch / "context"
             shutil.copytree(folder, context, ignore=shutil.ignore_patterns(*_NOT_COPIED))
             _gather(context, image, engine, base, say)
             say(f"{image}: building on {base}")

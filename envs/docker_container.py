@@ -39,6 +39,7 @@ class Container:
         self._left_behind = left_behind
         self._ended = threading.Event()
         self._killed = False
+        self._condemned: Outcome | None = None
         self._end = EXITED
         self._usage: Usage | None = None
         self._begun = time.monotonic_ns()
@@ -79,9 +80,15 @@ class Container:
         """Kill all of it; nothing when it has ended. Returns within the engine's time-out."""
         self._signal("SIGKILL")
 
+    def condemn(self, why: Outcome) -> None:
+        """Kill all of it for a reason that is its end from now on; nothing when it has ended."""
+        if not self._ended.is_set():
+            self._condemned = why
+            self.kill()
+
     def end(self) -> Outcome:
         """Return how the ended container came to its end, by its own reason code; what we ended ourselves is not told apart."""
-        return KILLED if self._killed else self._end
+        return self._condemned or (KILLED if self._killed else self._end)
 
     def tail(self) -> str:
         """Return the last of what it said, at most 2 KiB."""

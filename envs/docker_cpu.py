@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,16 +15,18 @@ from pathlib import Path
 from claynet.actors.environment import Refusal, Runnable
 from claynet.actors.ports import SECOND, Blobs, Outcome, Side, Work
 from claynet.envs.bounded_log import log_path
+from claynet.envs.disk_watch import RESERVE, Area, DiskWatch
 from claynet.envs.docker_backend import DockerBackend, Launched
 from claynet.envs.docker_base import find_base
 from claynet.envs.docker_container import Container
 from claynet.envs.docker_engine import ENGINE, IMAGE_MISSING, REMEDY, Engine, EngineProblem
-from claynet.envs.docker_limits import ContainerLimits, ContainerSpec, User, container_user
-from claynet.envs.docker_owner import Owner, remove, sweep, this_process
+from claynet.envs.docker_limits import MIB, ContainerLimits, ContainerSpec, User, container_user
+from claynet.envs.docker_owner import labels, owner_of_containers, remove, sweep
 from claynet.envs.docker_relay import relay_spec
 from claynet.envs.docker_usage import group_name
 from claynet.envs.identity import hardware, identified
 from claynet.envs.lifecycle import EXITED, NOMINAL_SCORE, OK, Epoch, FixedWork, RunningWork
+from claynet.envs.owner import Owner, this_process
 from claynet.envs.paths import FileProblem
 from claynet.envs.resolve import parse_prerequisites
 from claynet.envs.workspace import DataDir, FileLimits, Workspace
@@ -34,6 +35,8 @@ from claynet.proto import layout
 _LOGS = ".logs"
 _INSIDE = "/run/claynet"
 _SOCKET = "s"
+_BESIDE_SOCKET = MIB
+"""Bytes that a service may write into the folder of its socket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ class DockerSettings:
     """Where the engine is; DOCKER_HOST or the customary socket by default."""
     relay_image: str | None = None
     """An image with Python for the relays of apps that listen on TCP only; the base image by default."""
+    reserve: int = RESERVE
+    """Bytes of the disk with the data dir that stay free: services are ended, and none started, when there are fewer."""
     run: str = ""
     """Label of everything made, so that one run's containers can be found."""
 
@@ -70,6 +75,7 @@ class DockerCpuEnvironment:
         self._user = container_user(self._settings.user)
         self._data_dir = DataDir(data_dir.resolve(), blobs, limits, owner=(self._user.uid, self._user.gid))
         self._epoch = Epoch()
+        self._disk = DiskWatch(self._data_dir.path, self._settings.reserve)
         self._lock = threading.Lock()
         self._serving: set[DockerBackend] = set()
         self._left_behind: set[str] = set()
@@ -123,6 +129,8 @@ class DockerCpuEnvironment:
             backend.release()
         with suppress(EngineProblem):
             self._remove_left_behind()
+        if self._left_behind:
+            this_process().keep()
         self.engine.close()
 
     def launch(self, backend: DockerBackend, image: str, side: Side, runtime_id: str, workspace: Workspace, epoch: Epoch) -> Launched:
@@ -133,8 +141,9 @@ class DockerCpuEnvironment:
             self._serving.add(backend)
         self._remove_left_behind()
         workspace.make()
+        self._disk.demand_room()
         image_id, image_labels = self._image(image)
-        owner = this_process()
+        owner = owner_of_containers(self.engine)
         number = owner.number()
         folder = owner.home / str(number)
         folder.mkdir(mode=0o700)
@@ -143,7 +152,7 @@ class DockerCpuEnvironment:
         try:
             if len(str(launched.socket).encode()) > layout.SOCKET_PATH_LIMIT:
                 raise FileProblem("socket_path", "the folder for temporary files has too long a name for a socket in it (TMPDIR)")
-            self._start(launched, owner, number, image_id, image_labels, side, runtime_id, workspace, lambda: backend.wanted)
+            self._start(launched, owner, number, image_id, image_labels, side, runtime_id, workspace, backend)
         except BaseException:
             launched.kill()
             launched.release()
@@ -152,6 +161,7 @@ class DockerCpuEnvironment:
 
     def forget(self, backend: DockerBackend) -> None:
         """A service whose container has ended needs no killing any more."""
+        self._disk.forget(backend)
         with self._lock:
             self._serving.discard(backend)
 
@@ -165,9 +175,9 @@ class DockerCpuEnvironment:
         side: Side,
         runtime_id: str,
         workspace: Workspace,
-        wanted: Callable[[], bool],
+        backend: DockerBackend,
     ) -> None:
-        labels = owner.labels(self._settings.run) | {"claynet.runtime": runtime_id, "claynet.side": side}
+        named = labels(owner, self._settings.run) | {"claynet.runtime": runtime_id, "claynet.side": side}
         by_socket = image_labels.get(layout.SOCKET_LABEL) == "1"
         socket = f"{_INSIDE}/{_SOCKET}"
         spec = ContainerSpec(
@@ -175,14 +185,16 @@ class DockerCpuEnvironment:
             command=(side, str(layout.PORTS[side])),
             user=self._user,
             limits=self._settings.limits,
-            labels=labels,
+            labels=named,
             variables={layout.SOCKET_VARIABLE: socket} if by_socket else {},
             mounts={str(layout.WORK_MOUNT): workspace.path} | ({_INSIDE: launched.folder} if by_socket else {}),
             cgroup_parent=group_name(owner.id, number, self.engine.info()),
         )
         log = log_path(self._data_dir.path / _LOGS, runtime_id)
         launched.app = Container(self.engine, spec, log, self._could_not_remove)
-        launched.app.start(wanted)
+        launched.app.start(lambda: backend.wanted)
+        areas = (Area(workspace.path, self._settings.limits.disk), Area(launched.folder, _BESIDE_SOCKET))
+        self._disk.watch(backend, areas, launched.app.condemn)
         if not by_socket:
             relay = relay_spec(
                 self._relay_image(),
@@ -191,11 +203,11 @@ class DockerCpuEnvironment:
                 socket,
                 launched.folder,
                 layout.PORTS[side],
-                labels | {"claynet.relay": "1"},
+                named | {"claynet.relay": "1"},
             )
             beside = Container(self.engine, relay, log.with_suffix(".relay.log"), self._could_not_remove)
             try:
-                beside.start(wanted)
+                beside.start(lambda: backend.wanted)
             except EngineProblem:
                 if launched.app.wait(1.0):
                     return  # it had ended before a relay could join it: that is the reason to tell

@@ -53,6 +53,11 @@ class Engine:
         self._client: Any = None
         self._info: dict[str, Any] = {}
 
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return self._url or default_url()
+
     @contextmanager
     def api(self) -> Iterator[Any]:
         """Give docker-py's low-level client. What it raises inside becomes EngineProblem."""
@@ -97,11 +102,11 @@ class Engine:
 
     def _knock(self) -> None:
         """Connect and hang up, so that an engine that is gone is found here: docker-py leaves a socket open when it finds nobody."""
-        url = self._url or os.environ.get("DOCKER_HOST") or _CUSTOMARY
-        if url.startswith("unix:"):
+        path = socket_of(self.url)
+        if path:
             with socket.socket(socket.AF_UNIX) as door:
                 door.settimeout(self._timeout)
-                door.connect("/" + url.removeprefix("unix:").lstrip("/"))
+                door.connect(path)
 
     def _connected(self) -> Any:
         with self._lock:
@@ -113,6 +118,16 @@ class Engine:
                     given = {"base_url": self._url}
                 self._client = docker.APIClient(**given, version="auto", timeout=self._timeout)
             return self._client
+
+
+def default_url() -> str:
+    """Return where the engine is that nobody names: by DOCKER_HOST, or in the customary place."""
+    return os.environ.get("DOCKER_HOST") or _CUSTOMARY
+
+
+def socket_of(url: str) -> str:
+    """Return the path of the unix socket that a url names; empty for another url."""
+    return "/" + url.removeprefix("unix:").lstrip("/") if url.startswith("unix:") else ""
 
 
 def ignoring(problem_codes: frozenset[str], call: Callable[[], object]) -> None:

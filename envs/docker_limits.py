@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from claynet.envs.disk_watch import DISK
+
 MIB = 1024 * 1024
 LEAST_PIDS = 64
 NO_NETWORK = "none"
@@ -29,12 +31,16 @@ class ContainerLimits:
     tmp: int = 64 * MIB
     file: int = 4096 * MIB
     """The largest file that it can write."""
+    disk: int = DISK
+    """What its work dir may hold; it is watched, and ended when there is more."""
 
     def __post_init__(self) -> None:
         if self.pids < LEAST_PIDS:
             raise ValueError(f"a limit of {self.pids} processes; an app's runtime needs {LEAST_PIDS}")
         if self.memory < 6 * MIB or self.cpus <= 0:
             raise ValueError("a container needs memory (6 MiB at least) and a processor")
+        if self.disk < MIB:
+            raise ValueError("a container needs room in its work dir (1 MiB at least)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +100,7 @@ def create_options(api: Any, spec: ContainerSpec) -> dict[str, Any]:
     host: dict[str, Any] = {
         "network_mode": spec.network,
         "read_only": True,
-        "tmpfs": {_HOME: f"rw,nosuid,nodev,mode=1777,size={limits.tmp}"},
+        "tmpfs": dict.fromkeys((_HOME, *_volumes(api, spec)), f"rw,nosuid,nodev,mode=1777,size={limits.tmp}"),
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges"],
         "mem_limit": limits.memory,
@@ -119,7 +125,14 @@ def create_options(api: Any, spec: ContainerSpec) -> dict[str, Any]:
         "user": str(spec.user),
         "labels": dict(spec.labels),
         "environment": {"HOME": _HOME, "TMPDIR": _HOME, **spec.variables},
+        "healthcheck": {"test": ["NONE"]},  # of the image's own, which would run now and then beside the app
         "hostname": "claynet" if spec.network == NO_NETWORK else None,
         "host_config": api.create_host_config(**host),
         "use_config_proxy": False,  # a proxy of the operator's is none of an app's business
     }
+
+
+def _volumes(api: Any, spec: ContainerSpec) -> list[str]:
+    """Return where the image declares volumes: the engine would make a folder on its own disk for each, writable and without a bound."""
+    config = api.inspect_image(spec.image).get("Config") or {}
+    return [path for path in config.get("Volumes") or {} if path not in spec.mounts]

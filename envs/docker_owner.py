@@ -1,82 +1,47 @@
-"""Whose containers are whose: each process that makes some owns a folder and its lock, and labels everything with them.
+"""Whose containers are whose: everything made is labelled with its owner and that owner's home, and each home says which engines were used.
 
-Knows labels, locks and folders. Must not know services. A sweep removes only what belongs to owners that are known to be dead: whose lock
-is there and free. A lock is freed by the kernel however its process ends.
+Knows labels and engines. Must not know services. A sweep removes only what belongs to owners that are known to be dead: whose lock is
+there and free.
 """
 
 from __future__ import annotations
 
-import atexit
-import fcntl
-import itertools
-import os
-import secrets
-import shutil
-import tempfile
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from claynet.envs.docker_engine import CONTAINER_GONE, REFUSED, Engine, EngineProblem, ignoring
+from claynet.envs import owner as owners
+from claynet.envs.docker_engine import CONTAINER_GONE, REFUSED, Engine, EngineProblem, default_url, ignoring, socket_of
+from claynet.envs.docker_look import Seen, look
 from claynet.envs.docker_usage import remove_groups
+from claynet.envs.owner import Owner
 
 OWNER_LABEL = "claynet.owner"
 RUN_LABEL = "claynet.run"
 HOME_LABEL = "claynet.home"
 """The owner's folder, where its lock is."""
-_LOCK = "lock"
+_CONTAINERS = "containers"
+"""Under this name homes say in which engines there are some."""
 _GONE_ALREADY = frozenset({CONTAINER_GONE, REFUSED})
 """Removing what another sweep is removing at this moment is refused: as good as done."""
-_one = threading.Lock()
-_mine: list[Owner] = []
+_REMOVAL = 15.0
+"""Seconds that removing one container may take: it is killed first, and the machine may be busy."""
+_SWEEP = 2.0
+"""Seconds for an engine to list containers when an environment is probed."""
 
 
-class Owner:
-    """This process as an owner of containers: an id, and a folder of short path whose lock it holds."""
-
-    def __init__(self, base: Path | None = None) -> None:
-        """Make the folder and take its lock. Raises OSError."""
-        self.id = secrets.token_hex(8)
-        self._numbers = itertools.count(1)
-        folder = base or base_folder()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.home = folder / self.id
-        # locked first and named then: a sweep never sees a folder of that name whose lock is not held
-        unnamed = Path(tempfile.mkdtemp(prefix=".new-", dir=folder))
-        self._handle = os.open(unnamed / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._handle, fcntl.LOCK_EX)
-        unnamed.rename(self.home)
-
-    def labels(self, run: str = "") -> dict[str, str]:
-        """Return what everything that this process makes is labelled with."""
-        return {OWNER_LABEL: self.id, HOME_LABEL: str(self.home), RUN_LABEL: run or self.id}
-
-    def number(self) -> int:
-        """Return a number that nothing else of this owner has."""
-        return next(self._numbers)
-
-    def release(self) -> None:
-        """Let go. What is still in the folder (of services that could not be removed) stays for the next sweep."""
-        if all(path.name == _LOCK for path in self.home.iterdir()):
-            remove_groups(self.id)
-            shutil.rmtree(self.home, ignore_errors=True)
-        os.close(self._handle)
+def owner_of_containers(engine: Engine) -> Owner:
+    """Return this process as the owner of what it is about to make in an engine. Raises OSError."""
+    owner = owners.this_process()
+    if owner.note(_CONTAINERS, engine.url):
+        owner.at_release(lambda: remove_groups(owner.id))
+    return owner
 
 
-def base_folder() -> Path:
-    """Return where owners' folders of this user are."""
-    return Path(tempfile.gettempdir()) / f"claynet-{os.geteuid()}"
-
-
-def this_process() -> Owner:
-    """Return this process's owner, made on first use and released at exit. Raises OSError."""
-    with _one:
-        if not _mine:
-            _mine.append(Owner())
-            atexit.register(_mine[0].release)
-        return _mine[0]
+def labels(owner: Owner, run: str = "") -> dict[str, str]:
+    """Return what everything that an owner makes is labelled with."""
+    return {OWNER_LABEL: owner.id, HOME_LABEL: str(owner.home), RUN_LABEL: run or owner.id}
 
 
 def containers_of(engine: Engine, owner: str | None = None) -> list[Mapping[str, Any]]:
@@ -84,26 +49,6 @@ def containers_of(engine: Engine, owner: str | None = None) -> list[Mapping[str,
     label = OWNER_LABEL if owner is None else f"{OWNER_LABEL}={owner}"
     with engine.api() as api:
         return list(api.containers(all=True, filters={"label": [label]}))
-
-
-def sweep(engine: Engine) -> int:
-    """Remove everything of owners that are dead; return how many containers that were. Raises EngineProblem."""
-    removed = 0
-    dead: dict[str, list[str]] = {}
-    for found in containers_of(engine):
-        labels = found.get("Labels") or {}
-        home = labels.get(HOME_LABEL, "")
-        if home and Path(home).name == labels.get(OWNER_LABEL):
-            dead.setdefault(home, []).append(str(found["Id"]))
-    for home in {*dead, *_homes()}:
-        with _taken(Path(home)) as ours:
-            if ours:
-                for container in dead.get(home, ()):
-                    remove(engine, container)
-                    removed += 1
-                remove_groups(Path(home).name)
-                shutil.rmtree(home, ignore_errors=True)
-    return removed
 
 
 def remove(engine: Engine, container: str) -> None:
@@ -116,38 +61,86 @@ def remove(engine: Engine, container: str) -> None:
     ignoring(_GONE_ALREADY, gone)
 
 
-def left_by_this_process() -> int:
-    """Count this process's containers that are still there, as the engine tells it; none when it never made any."""
-    if not _mine:
-        return 0
-    engine = Engine()
+class Containers:
+    """An `Outside`: the containers that owners made, in the engine of today and in those that dead owners used."""
+
+    def __init__(self, url: str | None = None) -> None:
+        """`url` is the engine of today; DOCKER_HOST or the customary socket by default."""
+        self._url = url
+        self.removed = 0
+        """How many containers of dead owners this one removed."""
+
+    @property
+    def name(self) -> str:
+        """`containers`."""
+        return _CONTAINERS
+
+    def left(self) -> int:
+        """Count this process's containers in all engines that it used."""
+        mine = owners.if_any()
+        used = owners.noted(mine.home).get(_CONTAINERS, ()) if mine else ()
+        return sum(len(_listed(url, mine.id, _SWEEP) or ()) for url in used) if mine else 0
+
+    def homes(self, seconds: float) -> list[Path]:
+        """Return the homes that containers of today's engine are labelled with; only an engine on this machine is asked."""
+        path = socket_of(self._url or default_url())
+        seen = (look(path, OWNER_LABEL, seconds) if path else None) or []
+        found = {Path(each.labels[HOME_LABEL]) for each in seen if each.labels.get(HOME_LABEL)}
+        return sorted(home for home in found if any(_is_of(each, home) for each in seen))
+
+    def clean(self, home: Path, places: Iterable[str], seconds: float) -> bool:
+        """Remove a dead owner's containers from every engine that it used, and its control groups."""
+        cleaned = True
+        for url in places:
+            cleaned = self._clean(url, home, seconds) and cleaned
+        if cleaned:
+            remove_groups(home.name)
+        return cleaned
+
+    def _clean(self, url: str, home: Path, seconds: float) -> bool:
+        found = _listed(url, home.name, seconds)
+        if found is None:
+            return _is_gone_for_good(url)
+        try:
+            with closing(_engine(url, _REMOVAL)) as engine:
+                for each in found:
+                    if _is_of(each, home):
+                        remove(engine, each.id)
+                        self.removed += 1
+        except EngineProblem:
+            return False
+        return True
+
+
+def sweep(engine: Engine) -> int:
+    """Remove everything of dead owners, from this engine and those that they used; return how many containers that were."""
+    containers = Containers(engine.url)
+    owners.sweep((containers,), _SWEEP)
+    return containers.removed
+
+
+def _engine(url: str, seconds: float) -> Engine:
+    """Return a client; of today's engine with all that the environment's variables say of it."""
+    return Engine(None if url == default_url() else url, timeout=seconds)
+
+
+def _listed(url: str, owner: str, seconds: float) -> list[Seen] | None:
+    """List an owner's containers in an engine; None when that does not answer in time."""
+    path = socket_of(url)
+    if path:
+        return look(path, f"{OWNER_LABEL}={owner}", seconds)
     try:
-        return len(containers_of(engine, _mine[0].id))
+        with closing(_engine(url, seconds)) as engine:
+            return [Seen(str(found["Id"]), dict(found.get("Labels") or {})) for found in containers_of(engine, owner)]
     except EngineProblem:
-        return 0
-    finally:
-        engine.close()
+        return None
 
 
-def _homes() -> list[str]:
-    with suppress(OSError):
-        return [str(path) for path in base_folder().iterdir() if not path.name.startswith(".")]
-    return []
+def _is_of(seen: Seen, home: Path) -> bool:
+    return seen.labels.get(OWNER_LABEL) == home.name and seen.labels.get(HOME_LABEL) == str(home)
 
 
-@contextmanager
-def _taken(home: Path) -> Iterator[bool]:
-    """Hold the lock of a dead owner while it is swept; False when it lives or nothing is known of it."""
-    try:
-        handle = os.open(home / _LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        yield False
-        return
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        yield False
-    else:
-        yield True
-    finally:
-        os.close(handle)
+def _is_gone_for_good(url: str) -> bool:
+    """An engine that is only stopped has still the folder of its socket; without that, it was somebody's private one and was removed."""
+    path = socket_of(url)
+    return bool(path) and not Path(path).parent.exists()

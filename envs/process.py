@@ -19,6 +19,7 @@ from claynet.actors.environment import Placement, Refusal, Runnable
 from claynet.actors.ports import SECOND, Blobs, Outcome, Side, Work
 from claynet.envs.bounded_log import log_path
 from claynet.envs.child import Child
+from claynet.envs.disk_watch import DISK, RESERVE, Area, DiskWatch
 from claynet.envs.host_score import score_of
 from claynet.envs.identity import hardware, identified, installed_digest
 from claynet.envs.lifecycle import EXITED, KILLED, LAST_CALLS, OK, Epoch, FixedWork, Life, RunningWork
@@ -59,12 +60,19 @@ class ProcessEnvironment:
         start_limit: int = 15 * SECOND,
         module_path: Sequence[str] = (),
         limits: FileLimits | None = None,
+        disk: int = DISK,
+        reserve: int = RESERVE,
         name: str = "process",
     ) -> None:
-        """`start_limit` is in ns; `module_path` are folders that children find modules in besides what `python` has installed."""
+        """`start_limit` is in ns; `module_path` are folders that children find modules in besides what `python` has installed.
+
+        `disk` is what a service's work dir may hold, and `reserve` what stays free of the disk with the data dir, in bytes.
+        """
         self._name = name
         self._table = table
         self._data_dir = DataDir(data_dir.resolve(), blobs, limits)
+        self._disk_limit = disk
+        self._disk = DiskWatch(self._data_dir.path, reserve)
         self._epoch = Epoch()
         self._lock = threading.Lock()
         self._serving: set[ProcessBackend] = set()
@@ -116,6 +124,7 @@ class ProcessEnvironment:
     def spawn(self, backend: ProcessBackend, target: str, side: Side, log: str, workspace: Workspace, epoch: Epoch) -> tuple[Child, Path]:
         """Start a child; return it and the path of the socket that it will listen on. Raises OSError or FileProblem."""
         workspace.make()
+        self._disk.demand_room()
         scratch = Path(tempfile.mkdtemp(prefix="clay-"))  # mode 0700, and a short path
         socket = scratch / "s"
         if len(os.fsencode(socket)) > layout.SOCKET_PATH_LIMIT:
@@ -138,10 +147,13 @@ class ProcessEnvironment:
                 raise FileProblem(EXITED.code, EXITED.detail)
             child = Child(launcher, variables, workspace.path, scratch, log_path(self._data_dir.path / _LOGS, log))
             self._serving.add(backend)
+        areas = (Area(workspace.path, self._disk_limit), Area(scratch, self._disk_limit))
+        self._disk.watch(backend, areas, child.condemn)
         return child, socket
 
     def forget(self, backend: ProcessBackend) -> None:
         """A service whose child has ended needs no killing any more."""
+        self._disk.forget(backend)
         with self._lock:
             self._serving.discard(backend)
 
@@ -242,7 +254,7 @@ class ProcessBackend:
             if phase is not OK:  # stopped, or its environment closed, meanwhile
                 return phase
             if child.wait(_POLL):
-                return Outcome("error", code=EXITED.code, detail=_with_last_line(child.end(), child))
+                return child.condemned or Outcome("error", code=EXITED.code, detail=_with_last_line(child.end(), child))
             if time.monotonic_ns() > deadline:
                 return Outcome("error", code="not_serving", detail=_with_last_line("it did not serve in time", child))
             if self._client is None and socket.exists():
@@ -255,8 +267,10 @@ class ProcessBackend:
         phase = self._life.check()
         if phase is not OK:
             return phase
-        if self._child is None or self._client is None or self._child.wait(0):
+        if self._child is None or self._client is None:
             return EXITED
+        if self._child.wait(0):
+            return self._child.condemned or EXITED
         if method not in layout.METHODS[self._side]:
             return unimplemented()
         try:
@@ -266,7 +280,7 @@ class ProcessBackend:
                 return KILLED
             if error.status == "UNAVAILABLE" and self._child.wait(_SOFT):
                 self._life.end()
-                return EXITED
+                return self._child.condemned or EXITED
             return Outcome("error", code=error.status, detail=error.text)
         finally:
             if method in self._last:  # whether it was answered or failed

@@ -13,6 +13,7 @@ from functools import lru_cache
 from importlib.metadata import entry_points
 
 from claynet.actors.environment import Refusal, Runnable
+from claynet.proto import layout
 
 APPS_GROUP = "claynet.apps"
 """Entry point group: the entry's name is the image name without a tag, its value `module:OBJECT`."""
@@ -20,8 +21,8 @@ APPS_GROUP = "claynet.apps"
 DEFAULT_TAG = "latest"
 """The tag of prerequisites that name none, as docker has it."""
 
-_FOREIGN_ENVIRONMENTS = frozenset({"docker_cpu"})
-"""Environment ids of headers that installed apps stand in for."""
+USUAL_STAND_IN = frozenset({layout.DOCKER_CPU})
+"""The environment id that headers carry: of the classic network's apps, all of which are images."""
 
 _LONGEST = 4096
 """Characters of prerequisites looked at: an image and a tag are far shorter."""
@@ -30,8 +31,11 @@ _LONGEST = 4096
 class AppTable:
     """Which installed app stands for an image. Immutable; shared by the environments of a node, or of a thousand."""
 
-    def __init__(self, apps: Mapping[str, str]) -> None:
-        """Take `image name -> module:OBJECT`. Raises ValueError for a value of another form, or an empty or tagged name."""
+    def __init__(self, apps: Mapping[str, str], stands_in_for: frozenset[str] = USUAL_STAND_IN) -> None:
+        """Take `image name -> module:OBJECT`, and the environment ids of headers that these apps run instead of.
+
+        Raises ValueError for a value of another form, or an empty or tagged name.
+        """
         for image, target in apps.items():
             module, colon, name = target.partition(":")
             if not (module and colon and name):
@@ -39,12 +43,13 @@ class AppTable:
             if not image or split_tag(image)[1]:
                 raise ValueError(f"app {image!r}: the name of an image without a tag is wanted")
         self._apps = dict(sorted(apps.items()))
+        self._stands_in_for = stands_in_for
 
     @classmethod
-    def installed(cls, explicit: Mapping[str, str] | None = None) -> AppTable:
+    def installed(cls, explicit: Mapping[str, str] | None = None, stands_in_for: frozenset[str] = USUAL_STAND_IN) -> AppTable:
         """Read the entry points of this Python; `explicit` entries win over them."""
         found = {point.name: point.value for point in entry_points(group=APPS_GROUP)}
-        return cls(found | dict(explicit or {}))
+        return cls(found | dict(explicit or {}), stands_in_for)
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -61,7 +66,7 @@ class AppTable:
 
     def resolve(self, environment: str, env_id: str, prerequisites_json: str) -> Runnable | Refusal:
         """Find what the environment of this name runs for an app's own environment id and prerequisites."""
-        if env_id != environment and env_id not in _FOREIGN_ENVIRONMENTS:
+        if env_id != environment and env_id not in self._stands_in_for:
             return Refusal("environment", f"{environment} does not stand in for environment {env_id[:64]!r}")
         parsed = parse_prerequisites(prerequisites_json)
         if isinstance(parsed, str):

@@ -13,9 +13,9 @@ from pathlib import Path
 from statistics import median, stdev
 from typing import Any, Final
 
+from claynet.actors.units import duration, format_duration
 from claynet.sim.durations import DEFAULTS, Distribution
 from claynet.sim.scenario.read_distribution import MOST_SIGMA
-from claynet.sim.scenario.units import duration, format_duration
 
 SIDE_LOG: Final = Path("logs", "durations.jsonl")
 """Where a run's output folder has it."""

@@ -6,14 +6,13 @@ Must not know the run that follows.
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from claynet.actors.descriptors import parse
 from claynet.actors.environment import Environment, Refusal
 from claynet.actors.ports import Outcome
-from claynet.envs.registry import EnvironmentSettings, find
+from claynet.envs.owner import this_process
+from claynet.envs.registry import EnsureImage, EnvironmentSettings, ImageError, Say, find
 from claynet.sim.scenario.plan import AppPlan, NodePlan, Plan
 from claynet.sim.wire.memory import MemoryBlobs
 from claynet.sim.world import app_table, module_path
@@ -33,36 +32,46 @@ class PreflightError(Exception):
         self.remedy = remedy
 
 
-IMAGES = frozenset({"docker_cpu"})
-"""Environments that run images."""
-Say = Callable[[str], None]
-
-
 def preflight(plan: Plan, say: Say | None = None) -> None:
     """Probe every environment in use, build images that are missing, and start and stop the requestor side of every app in use.
 
     `say` is told what takes its time. Raises PreflightError.
     """
     table = app_table(plan)
-    in_use = {(node, plan.apps[task.app].key): plan.apps[task.app] for task in plan.tasks for node in task.by}
-    nodes = {node.name: node for node in plan.nodes}
-    by_env: dict[str, tuple[NodePlan, dict[str, AppPlan]]] = {node.env: (node, {}) for node in reversed(plan.nodes)}
-    for (name, key), app in in_use.items():
-        by_env[nodes[name].env][1][key] = app
-    with tempfile.TemporaryDirectory(prefix="claynet-preflight-") as folder:
-        for env, (node, apps) in by_env.items():
+    with this_process().folder("preflight-") as folder:
+        for number, (node, apps) in enumerate(_uses(plan)):
+            kind = find(node.env)
             settings = EnvironmentSettings(
-                Path(folder) / env, MemoryBlobs(), table, start_limit=node.start_limit, module_path=module_path(plan)
+                folder / str(number),
+                MemoryBlobs(),
+                table,
+                start_limit=node.start_limit,
+                module_path=module_path(plan),
+                options=node.options,
             )
-            environment = find(env).make(settings)
+            environment = kind.make(settings)
             try:
                 _probe(plan, environment, node)
-                if env in IMAGES:
-                    _build_missing(plan, say or _silent)
-                for app in apps.values():
+                if kind.ensure_image is not None:
+                    _ensure_images(plan, kind.ensure_image, say or _silent)
+                for app in apps:
                     _serve(plan, environment, app)
             finally:
                 environment.close()
+
+
+def _uses(plan: Plan) -> list[tuple[NodePlan, list[AppPlan]]]:
+    """Return one node for each different use of an environment, and the apps whose requestor side such nodes need."""
+    uses: list[tuple[NodePlan, list[AppPlan]]] = []
+    for nodes in plan.groups().values():
+        node, names = nodes[0], {node.name for node in nodes}
+        apps = {task.app: plan.apps[task.app] for task in plan.tasks if names & set(task.by)}
+        same = next((known for first, known in uses if (first.env, first.options) == (node.env, node.options)), None)
+        if same is None:
+            uses.append((node, list(apps.values())))
+        else:
+            same += [app for app in apps.values() if app not in same]
+    return uses
 
 
 def _silent(_: str) -> None:
@@ -75,24 +84,17 @@ def _probe(plan: Plan, environment: Environment, node: NodePlan) -> None:
         raise PreflightError(plan.file, f"nodes: {node.group}: env", _text(outcome), "choose another with --env")
 
 
-def _build_missing(plan: Plan, say: Say) -> None:
+def _ensure_images(plan: Plan, ensure: EnsureImage, say: Say) -> None:
     """Build what providers will need too, so every app of the plan that is in use."""
-    from claynet.envs.docker_build import BuildError, build_app
-    from claynet.envs.docker_engine import Engine, EngineProblem
-
-    engine = Engine(timeout=300.0)
-    try:
-        for key in dict.fromkeys(task.app for task in plan.tasks):
-            app = plan.apps[key]
-            if app.build is not None and app.image and not engine.has_image(app.image):
-                say(f"{app.image} is not here; building it from {app.build}")
-                build_app(app.build, engine, say, app.descriptor)
-    except (BuildError, EngineProblem) as error:
-        raise PreflightError(
-            plan.file, f"apps: {key}: build", str(error), "mend it, or build the image by hand: claynet app build"
-        ) from error
-    finally:
-        engine.close()
+    for key in dict.fromkeys(task.app for task in plan.tasks):
+        app = plan.apps[key]
+        try:
+            if app.build is not None and app.image:
+                ensure(app.image, app.build, app.descriptor, say)
+        except ImageError as error:
+            raise PreflightError(
+                plan.file, f"apps: {key}: build", str(error), "mend it, or build the image by hand: claynet app build"
+            ) from error
 
 
 def _serve(plan: Plan, environment: Environment, app: AppPlan) -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import shlex
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import claynet
+from claynet.envs.hygiene import sweep
+from claynet.envs.owner import this_process
 from claynet.sim.calibration import Calibration
 from claynet.sim.director import DIRECTOR, Begin, Director, Fire
 from claynet.sim.engine import Engine, Pulse
@@ -55,12 +56,18 @@ def run_scenario(plan: Plan, options: RunOptions, make_real_engine: MakeEngine |
     Raises PreflightError, TapeError, DivergenceError, HarnessError, OSError of the output folder, and KeyboardInterrupt after everything
     was stopped.
     """
-    tape = None
-    if options.replay is None:
-        preflight(plan, options.on_note)
-    else:
+    if options.replay is not None:  # needs nothing of the machine, and leaves nothing
         tape = Tape.read(options.replay)
-        options = replace(options, calibration=_calibration_of(tape, options.replay))
+        return _run(plan, replace(options, calibration=_calibration_of(tape, options.replay)), tape, make_real_engine)
+    sweep(plan.environments())
+    try:
+        preflight(plan, options.on_note)
+        return _run(plan, options, None, make_real_engine)
+    finally:
+        sweep(plan.environments())
+
+
+def _run(plan: Plan, options: RunOptions, tape: Tape | None, make_real_engine: MakeEngine | None) -> Report:
     first = _Attempt(plan, options, tape, make_real_engine).run()
     if _is_checked(plan, options, first):
         again = _Attempt(plan, replace(options, out=None, on_progress=None), None, None).run()
@@ -120,9 +127,9 @@ class _Attempt:
         """Run it."""
         started = time.monotonic_ns()
         before = children()
-        with tempfile.TemporaryDirectory(prefix="claynet-") as folder:
+        with this_process().folder("run-") as folder:
             engine = self._engine
-            world = self._make_world(Path(folder))
+            world = self._make_world(folder)
             try:
                 engine.system.spawn(Director, world, self._recorder, self._failures, address=DIRECTOR)
                 engine.system.tell(DIRECTOR, Begin())
@@ -134,7 +141,7 @@ class _Attempt:
                 world.stop()
                 engine.close()
             leftovers = Leftovers(containers=containers(self._plan.environments()), processes=len(children() - before))
-            self._keep_logs(Path(folder))
+            self._keep_logs(folder)
             if self._options.out is not None:
                 self._results.write(self._options.out / "results", world.blobs)
         digest = self._trace.close()

@@ -19,7 +19,7 @@ from claynet.actors.node import Node, build_node
 from claynet.actors.ports import Blobs, Entropy, FileRef, NodeId
 from claynet.actors.world import Capability, Ports
 from claynet.envs.behaviours import Failing, WrongResults
-from claynet.envs.registry import EnvironmentSettings, find
+from claynet.envs.registry import EnvironmentSettings, find, stood_in_for
 from claynet.envs.resolve import AppTable, split_tag
 from claynet.sim.engine import Engine
 from claynet.sim.scenario.plan import LinkChange, NodePlan, Plan, TaskInstance
@@ -215,6 +215,7 @@ class SimWorld:
             guard=self.engine.guard(plan.name),
             start_limit=plan.start_limit,
             module_path=module_path(self.plan),
+            options=plan.options,
             on_usage=self._usage.of(plan.name),
         )
         environment = find(plan.env).make(settings)
@@ -231,7 +232,7 @@ class SimWorld:
 def app_table(plan: Plan) -> AppTable:
     """Return the table of what process, inproc and model run: entry points, and the scenario's own `module`s."""
     explicit: Mapping[str, str] = {split_tag(app.image)[0]: app.module for app in plan.apps.values() if app.module and app.image}
-    return AppTable.installed(explicit)
+    return AppTable.installed(explicit, stood_in_for())
 
 
 def module_path(plan: Plan) -> tuple[str, ...]:

@@ -5,6 +5,8 @@ Knows names, and asks the registry of environments for what they are capable of;
 
 from __future__ import annotations
 
+import msgspec
+
 from claynet.envs import registry
 from claynet.sim.scenario.plan import Mode
 
@@ -24,8 +26,17 @@ def refusal(env: str, mode: Mode) -> tuple[str, str] | None:
     try:
         kind = registry.find(env)
     except Exception as error:  # whatever a third-party package raises on import
-        return f"the environment {env!r} cannot be used: {type(error).__name__}: {error}", "repair or remove its package"
+        remedy = f"repair or remove its package{registry.package_of(env)}"
+        return f"the environment {env!r} cannot be used: {type(error).__name__}: {error}", remedy
     if mode not in kind.modes:
         remedy = "use --mode paced, or --env model" if mode == "virtual" else f"it runs in {', '.join(sorted(kind.modes))}"
         return f"mode {mode} cannot run the environment {env!r}", remedy
     return None
+
+
+def options_of(env: str) -> type[msgspec.Struct] | None:
+    """Return what a kind of environment says of its options; None when it cannot be had."""
+    try:
+        return registry.find(env).options
+    except Exception:  # as in `refusal`, which tells what it was
+        return None

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from claynet.sim.scenario import units
-from claynet.sim.scenario.problems import Problems, nearest
-from claynet.sim.scenario.units import UnitError
+from claynet.actors import units
+from claynet.actors.nearest import nearest
+from claynet.actors.units import UnitError
+from claynet.sim.scenario.problems import Problems
 from claynet.sim.scenario.yamltree import Mapping, Node, Scalar
 from claynet.sim.scenario.yamltree import Sequence as ListNode
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+import msgspec
+
 from claynet.actors.config import ProviderConfig, RequestorConfig
 from claynet.actors.ports import MILLISECOND, SECOND
 from claynet.sim.durations import Distribution
@@ -130,6 +132,8 @@ class NodePlan:
     retry_most: int = 30 * SECOND
     whitelist: tuple[str, ...] | None = None
     """Sources whose images it runs; None: those of the scenario's own apps."""
+    options: msgspec.Struct | None = None
+    """What its environment is told, of that kind's own type; None: nothing, all as by default."""
 
     @property
     def price(self) -> int:

@@ -5,7 +5,6 @@ Knows places in a file. Must not know YAML nor the schema.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -54,15 +53,3 @@ class Problems:
         """Raise ScenarioErrors with all findings so far, in the order of the file, if there are any."""
         if self._found:
             raise ScenarioErrors(sorted(self._found, key=lambda error: error.line))
-
-
-def nearest(name: str, allowed: Iterable[str]) -> str:
-    """Return `did you mean 'count'?` for the nearest allowed name, or the list of what is allowed."""
-    names = sorted(allowed)
-    close = difflib.get_close_matches(name[:64], names, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean {close[0]!r}?"
-    if not names:
-        return "there is none"
-    more = ", ..." if len(names) > 24 else ""
-    return f"allowed: {', '.join(names[:24])}{more}"

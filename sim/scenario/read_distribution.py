@@ -6,10 +6,10 @@ Knows the shapes and their keys. Must not know what is drawn from them. A bare d
 
 from __future__ import annotations
 
+from claynet.actors import units
+from claynet.actors.nearest import nearest
 from claynet.sim.durations import Distribution
-from claynet.sim.scenario import units
 from claynet.sim.scenario.fields import Item, Section, number
-from claynet.sim.scenario.problems import nearest
 from claynet.sim.scenario.yamltree import Scalar
 
 SHAPES = ("constant", "uniform", "normal", "lognormal", "exponential")

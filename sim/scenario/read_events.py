@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from claynet.sim.scenario import units
+from claynet.actors import units
+from claynet.actors.nearest import nearest
 from claynet.sim.scenario.fields import Item, Section, positive_duration, text, whole
 from claynet.sim.scenario.plan import (
     PROGRESS,
@@ -21,7 +22,6 @@ from claynet.sim.scenario.plan import (
     Trigger,
     When,
 )
-from claynet.sim.scenario.problems import nearest
 from claynet.sim.scenario.read_network import read_between, read_change
 from claynet.sim.scenario.selectors import Selectors
 from claynet.sim.scenario.yamltree import Mapping, Scalar

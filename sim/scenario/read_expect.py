@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Literal
 
+from claynet.actors import units
 from claynet.actors.events import TASK_FINAL
-from claynet.sim.scenario import units
+from claynet.actors.nearest import nearest
 from claynet.sim.scenario.fields import Item, Section, one_of, positive_duration, text, whole
 from claynet.sim.scenario.plan import Expectation, LeftoversExpected, MetricExpected, NodePlan, TaskPlan, TasksExpected, WhyExpected
-from claynet.sim.scenario.problems import nearest
 from claynet.sim.scenario.selectors import Selectors
 from claynet.sim.watch.metrics import METRICS
 

@@ -5,9 +5,9 @@ Knows those keys. Must not know nodes except by selectors.
 
 from __future__ import annotations
 
+from claynet.actors import units
 from claynet.actors.ports import MILLISECOND
 from claynet.sim.durations import DEFAULTS, Distribution
-from claynet.sim.scenario import units
 from claynet.sim.scenario.fields import Item, Section, one_of
 from claynet.sim.scenario.plan import TRANSPORTS, LinkChange, LinkQuality, LinkRule, Mode, NetworkPlan
 from claynet.sim.scenario.read_distribution import distribution

@@ -9,14 +9,15 @@ import json
 import re
 from typing import cast
 
-from claynet.actors import descriptors
+from claynet.actors import descriptors, units
 from claynet.actors.config import NodeConfig, ProviderConfig, RequestorConfig
+from claynet.actors.nearest import nearest
 from claynet.actors.ports import SECOND
-from claynet.sim.scenario import environment_names, units
+from claynet.sim.scenario import environment_names
 from claynet.sim.scenario.fields import Item, Section, is_name, name, number, one_of, positive_duration, text, whole
 from claynet.sim.scenario.files import Files
 from claynet.sim.scenario.plan import ROLES, AppPlan, Behaviour, Mode, NodePlan, Role
-from claynet.sim.scenario.problems import nearest
+from claynet.sim.scenario.read_options import read_options
 
 MOST_NODES = 100_000
 _MIB = 1024 * 1024
@@ -99,7 +100,8 @@ def read_nodes(items: list[Item], mode: Mode, env_override: str | None) -> tuple
 def _group(section: Section, group: str, mode: Mode, env_override: str | None) -> list[NodePlan]:
     count = section.needed("count", whole(1, MOST_NODES), 1)
     role = cast(Role, section.needed("role", one_of(ROLES, "role"), "both"))
-    env = _env(section, mode, env_override)
+    env, written = _env(section, mode, env_override)
+    options = read_options(section.section("options"), written or env)
     requestor = _requestor(section, env)
     provider = _provider(section, env)
     whitelist = _sources(section.item("whitelist"))
@@ -129,20 +131,22 @@ def _group(section: Section, group: str, mode: Mode, env_override: str | None) -
             retry_first=retry_first,
             retry_most=retry_most,
             whitelist=whitelist,
+            options=options if env == (written or env) else None,  # they are for the environment that they stand beside
         )
         for index in range(count)
     ]
 
 
-def _env(section: Section, mode: Mode, override: str | None) -> str:
+def _env(section: Section, mode: Mode, override: str | None) -> tuple[str, str]:
+    """Return the environment in effect, and the one that stands in the file (empty when there is none that is known)."""
     item = section.item("env") if override else section.required("env")
     written = item.parsed(one_of(environment_names.known(), "environment")) if item else None
     if override or written is None:
-        return override or ""  # the reader has checked what the command line says
+        return override or "", written or ""  # the reader has checked what the command line says
     refused = environment_names.refusal(written, mode)
     if refused:
         section.wrong(*refused, key="env")
-    return written
+    return written, written
 
 
 _REQUESTOR_KEYS = ("pool_time", "verify_limit", "call_limit", "give_up_after", "announce_first", "announce_most")

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 
-from claynet.sim.scenario import units
+from claynet.actors import units
+from claynet.actors.nearest import nearest
 from claynet.sim.scenario.fields import Item, Section, name, positive_duration, text, whole
 from claynet.sim.scenario.files import Files
 from claynet.sim.scenario.plan import InputPlan, NodePlan, TaskPlan
-from claynet.sim.scenario.problems import nearest
 from claynet.sim.scenario.selectors import Selectors
 from claynet.sim.scenario.yamltree import Mapping as MappingNode
 from claynet.sim.scenario.yamltree import plain

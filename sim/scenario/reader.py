@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from claynet.sim.scenario import environment_names, units
+from claynet.actors import units
+from claynet.actors.nearest import nearest
+from claynet.sim.scenario import environment_names
 from claynet.sim.scenario.fields import Section, kind_of, name, one_of, positive_duration, whole
 from claynet.sim.scenario.files import Files
 from claynet.sim.scenario.plan import MODES, Mode, NetworkPlan, NodePlan, Plan
-from claynet.sim.scenario.problems import Problems, ScenarioErrors, nearest
+from claynet.sim.scenario.problems import Problems, ScenarioErrors
 from claynet.sim.scenario.read_events import EventReader, check_times
 from claynet.sim.scenario.read_expect import ExpectReader
 from claynet.sim.scenario.read_network import JOB_KINDS, read_durations, read_network

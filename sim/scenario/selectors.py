@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
+from claynet.actors.nearest import nearest
 from claynet.sim.scenario.fields import Item, text
 from claynet.sim.scenario.plan import NodePlan
-from claynet.sim.scenario.problems import nearest
 from claynet.sim.scenario.yamltree import Sequence
 
 _SELECTOR = re.compile(r"([^\[\]]+)(?:\[([0-9]{1,9})\])?")

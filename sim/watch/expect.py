@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from claynet.actors.events import TASK_FINAL
+from claynet.actors.units import format_duration
 from claynet.sim.scenario.plan import Expectation, LeftoversExpected, MetricExpected, Plan, TasksExpected, WhyExpected
-from claynet.sim.scenario.units import format_duration
 from claynet.sim.watch.hub import Subscriber
 from claynet.sim.watch.metrics import Metrics
 from claynet.sim.watch.why import Reasons

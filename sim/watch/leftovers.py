@@ -1,7 +1,7 @@
 """What is left of a run on this machine when everything was stopped: child processes and containers that are still there.
 
-Knows /proc and the label of containers. Must not know environments' own books: it looks from outside, so that what they forgot
-is found too.
+Knows /proc, and asks kinds of environments what is outside. Must not know environments' own books: it looks from outside, so that what
+they forgot is found too.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+
+from claynet.envs.registry import outsides
 
 
 def children() -> frozenset[int]:
@@ -30,9 +32,5 @@ def children() -> frozenset[int]:
 
 
 def containers(environments: Iterable[str]) -> int:
-    """Count this process's containers, as the engine tells it, when any of these environments makes some."""
-    if not any(name.startswith("docker") for name in environments):
-        return 0
-    from claynet.envs.docker_owner import left_by_this_process
-
-    return left_by_this_process()
+    """Count what this process made by these environments outside of itself and is still there."""
+    return sum(outside.left() for outside in outsides(environments))

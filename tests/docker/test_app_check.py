@@ -18,8 +18,9 @@ from claynet.cli.app_check_image import ENTRYPOINT, WALLED, check_image
 from claynet.cli.commands import run
 from claynet.envs.docker_base import build
 from claynet.envs.docker_engine import Engine, EngineProblem
-from claynet.envs.docker_owner import containers_of, this_process
+from claynet.envs.docker_owner import containers_of
 from claynet.envs.image_facts import look
+from claynet.envs.owner import this_process
 from claynet.taskapi import SampleTask
 from claynet.taskapi.testkit import Limits, RuleResult
 from tests.docker.images import ALL_APPS

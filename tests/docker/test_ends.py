@@ -15,7 +15,8 @@ from claynet.actors.ports import SECOND, Outcome, Work
 from claynet.envs.docker_backend import DockerBackend
 from claynet.envs.docker_cpu import DockerCpuEnvironment, DockerSettings
 from claynet.envs.docker_limits import MIB, ContainerLimits
-from claynet.envs.docker_owner import containers_of, this_process
+from claynet.envs.docker_owner import containers_of
+from claynet.envs.owner import this_process
 from tests.envs.harness import Driver, MemoryBlobs, code, make_docker_cpu, ok
 
 pytestmark = pytest.mark.docker

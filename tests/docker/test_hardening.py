@@ -14,7 +14,8 @@ from claynet.actors.environment import Placement
 from claynet.envs.docker_backend import DockerBackend
 from claynet.envs.docker_cpu import DockerCpuEnvironment, DockerSettings
 from claynet.envs.docker_limits import MIB, ContainerLimits, User, container_user
-from claynet.envs.docker_owner import HOME_LABEL, OWNER_LABEL, RUN_LABEL, containers_of, this_process
+from claynet.envs.docker_owner import HOME_LABEL, OWNER_LABEL, RUN_LABEL, containers_of
+from claynet.envs.owner import this_process
 from tests.envs.harness import Driver, MemoryBlobs, make_docker_cpu, ok
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("docker_images")]

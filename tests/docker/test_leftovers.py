@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from claynet.envs.docker_owner import containers_of, sweep, this_process
+from claynet.envs.docker_owner import containers_of, sweep
+from claynet.envs.owner import this_process
 from tests.envs.harness import ROOT, Driver, MemoryBlobs, make_docker_cpu, ok
 
 pytestmark = pytest.mark.docker
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.docker
 _NODE = """
 import sys
 from pathlib import Path
-from claynet.envs.docker_owner import this_process
+from claynet.envs.owner import this_process
 from tests.envs.harness import Driver, MemoryBlobs, make_docker_cpu, ok
 ok(Driver(make_docker_cpu(Path(sys.argv[1]), MemoryBlobs())).requestor.start().run())
 print(this_process().id, this_process().home, flush=True)

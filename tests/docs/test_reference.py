@@ -6,16 +6,18 @@ import ast
 import re
 from typing import Any
 
+import msgspec
 import typer
 
 import claynet.taskapi
-from claynet.actors import events
+from claynet.actors import events, units
 from claynet.actors.config import NodeConfig, ProviderConfig, RequestorConfig
 from claynet.cli import commands, output
+from claynet.envs import registry
 from claynet.sim.durations import DEFAULTS
 from claynet.sim.options import RunOptions
 from claynet.sim.runner import run_scenario
-from claynet.sim.scenario import plan, read_distribution, read_events, read_expect, read_network, units
+from claynet.sim.scenario import plan, read_distribution, read_events, read_expect, read_network
 from claynet.sim.scenario.read_distribution import format_distribution
 from claynet.sim.scenario.reader import load
 from claynet.sim.watch.metrics import METRICS
@@ -84,6 +86,19 @@ def test_defaults_of_nodes_are_the_documented_ones() -> None:
                 assert units.duration(text) == value
     assert seen >= 15
     assert units.size(documented["memory"]) == ProviderConfig("x").memory_mib * 2**20
+
+
+def test_options_of_environments() -> None:
+    documented = {codes(row[0])[0]: (set(codes(row[1])), row[2].strip("`")) for row in table(SCENARIO, "option", "environment")}
+    kinds = {name: registry.find(name).options for name in registry.built_in()}
+    assert {name: names for name, (names, _) in documented.items()} == {
+        field: {name for name, kind in kinds.items() if field in kind.__struct_fields__}
+        for field in sorted({field for kind in kinds.values() for field in kind.__struct_fields__})
+    }
+    for kind in kinds.values():
+        for field, value in msgspec.structs.asdict(kind()).items():
+            text = documented[field][1]
+            assert value is None or value == (units.size(text) if text[-1] == "B" else float(text)), field
 
 
 def test_metrics() -> None:

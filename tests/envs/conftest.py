@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from claynet.actors.environment import Environment
-from tests.envs.harness import Driver, MemoryBlobs, make_docker_cpu, make_inproc, make_model, make_process
+from claynet.envs.registry import EnvironmentSettings, find
+from claynet.envs.resolve import AppTable
+from tests.envs.harness import APPS, Driver, MemoryBlobs, make_docker_cpu, make_inproc, make_model, make_process
 
-ALL = {"model": make_model, "inproc": make_inproc, "process": make_process}
-ON_DISK = ("inproc", "process")
+OTHER = os.environ.get("CLAYNET_TEST_ENVIRONMENT", "")
+"""An installed environment of somebody else's, which is to pass too."""
+
+
+def make_other(data_dir: Path, blobs: MemoryBlobs) -> Environment:
+    return find(OTHER).make(EnvironmentSettings(data_dir, blobs, AppTable(APPS)))
+
+
+ALL: dict[str, Callable[[Path, MemoryBlobs], Environment]] = {"model": make_model, "inproc": make_inproc, "process": make_process}
+if OTHER:
+    ALL[OTHER] = make_other
+ON_DISK = ("inproc", "process", *filter(None, [OTHER]))
 
 
 @pytest.fixture

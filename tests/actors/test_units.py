@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claynet.sim.scenario import units
-from claynet.sim.scenario.units import UnitError
+from claynet.actors import units
+from claynet.actors.units import UnitError
 
 
 @pytest.mark.parametrize(

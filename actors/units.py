@@ -1,6 +1,6 @@
 """Quantities as people write them: `250ms`, `1m30s`, `64MiB`, `10Mbit`, `12.5tok`, `0.5%`.
 
-Knows decimal text and exact integers; floats are used for fractions only. Must not know scenarios or files.
+Knows decimal text and exact integers; floats are used for fractions only. Must not know scenarios, settings or files.
 Every parser takes what YAML gives (text or a number) and raises UnitError saying what is allowed.
 """
 
