@@ -124,6 +124,11 @@ class DockerBackend:
         return self._workspace.discard(paths)
 
     @property
+    def runtime_id(self) -> str:
+        """What the node calls this service."""
+        return self._runtime_id
+
+    @property
     def container_id(self) -> str | None:
         """The container's id; None before there was one."""
         return self._launched.app.id if self._launched and self._launched.app else None
@@ -205,7 +210,9 @@ class DockerBackend:
         if app.wait(0):
             return self._ended(app)
         try:
-            return Outcome("ok", self._client.call(layout.method_path(self._side, method), request))
+            reply = self._client.call(layout.method_path(self._side, method), request)
+            app.look()
+            return Outcome("ok", reply)
         except TaskApiError as error:
             if killed.is_set():
                 return KILLED

@@ -18,7 +18,7 @@ from claynet.envs.bounded_log import BoundedLog
 from claynet.envs.docker_engine import CONTAINER_GONE, ENGINE, REFUSED, Engine, EngineProblem, ignoring, starting
 from claynet.envs.docker_limits import MIB, ContainerSpec, create_options
 from claynet.envs.docker_owner import remove
-from claynet.envs.docker_usage import remove_group, used
+from claynet.envs.docker_usage import remove_group, used, used_so_far
 from claynet.envs.lifecycle import EXITED, KILLED, OK
 from claynet.envs.usage import Usage
 
@@ -42,6 +42,7 @@ class Container:
         self._condemned: Outcome | None = None
         self._end = EXITED
         self._usage: Usage | None = None
+        self._so_far: tuple[int, int] | None = None
         self._begun = time.monotonic_ns()
         self.id = ""
 
@@ -95,8 +96,13 @@ class Container:
         return self._log.tail
 
     def usage(self) -> Usage | None:
-        """What it used; None while it runs. Without control groups of our own only the wall time is known, the rest is 0."""
+        """What it used; None while it runs."""
         return self._usage
+
+    def look(self) -> None:
+        """Note what it used so far, where nothing of it outlives the container: called when it did something, and may end next."""
+        if not self._spec.cgroup_parent and not self._ended.is_set():
+            self._so_far = used_so_far(self.id) or self._so_far
 
     def _signal(self, name: str) -> None:
         if self._ended.is_set() or not self.id:
@@ -122,8 +128,7 @@ class Container:
         except EngineProblem as problem:
             lost = "the docker engine died while the service ran" if problem.code == ENGINE else "the container was removed from outside"
             self._end = Outcome("error", code=problem.code, detail=lost)
-        found = used(self._spec.cgroup_parent)
-        cpu, memory = found or (0, 0)
+        cpu, memory = used(self._spec.cgroup_parent) or self._so_far or (None, None)
         self._usage = Usage(time.monotonic_ns() - self._begun, cpu, memory)
         self._remove()
         remove_group(self._spec.cgroup_parent)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,19 +21,24 @@ from claynet.envs.docker_backend import DockerBackend, Launched
 from claynet.envs.docker_base import find_base
 from claynet.envs.docker_container import Container
 from claynet.envs.docker_engine import ENGINE, IMAGE_MISSING, REMEDY, Engine, EngineProblem
-from claynet.envs.docker_limits import MIB, ContainerLimits, ContainerSpec, User, container_user
+from claynet.envs.docker_limits import MIB, ContainerLimits, ContainerSpec, GpuRequest, User, container_user
 from claynet.envs.docker_owner import labels, owner_of_containers, remove, sweep
 from claynet.envs.docker_relay import relay_spec
 from claynet.envs.docker_usage import group_name
 from claynet.envs.identity import hardware, identified
-from claynet.envs.lifecycle import EXITED, NOMINAL_SCORE, OK, Epoch, FixedWork, RunningWork
+from claynet.envs.lifecycle import EXITED, KILLED, NOMINAL_SCORE, OK, Epoch, FixedWork, RunningWork
 from claynet.envs.owner import Owner, this_process
 from claynet.envs.paths import FileProblem
 from claynet.envs.resolve import parse_prerequisites
+from claynet.envs.usage import OnUsage, no_usage
 from claynet.envs.workspace import DataDir, FileLimits, Workspace
 from claynet.proto import layout
 
 _LOGS = ".logs"
+_LOOK_AGAIN = 0.25
+"""Seconds between two looks for an engine that is to come back."""
+_ANSWER = 5.0
+"""Seconds that an engine may take to say that it is there."""
 _INSIDE = "/run/claynet"
 _SOCKET = "s"
 _BESIDE_SOCKET = MIB
@@ -52,6 +58,8 @@ class DockerSettings:
     """An image with Python for the relays of apps that listen on TCP only; the base image by default."""
     reserve: int = RESERVE
     """Bytes of the disk with the data dir that stay free: services are ended, and none started, when there are fewer."""
+    gpus: GpuRequest | None = None
+    """The GPUs that containers are given; none by default."""
     run: str = ""
     """Label of everything made, so that one run's containers can be found."""
 
@@ -67,6 +75,7 @@ class DockerCpuEnvironment:
         settings: DockerSettings | None = None,
         start_limit: int = 15 * SECOND,
         limits: FileLimits | None = None,
+        on_usage: OnUsage = no_usage,
         name: str = layout.DOCKER_CPU,
     ) -> None:
         """`start_limit` is in ns; `limits` bound what is collected. Raises ValueError for settings that would make a container root."""
@@ -79,6 +88,7 @@ class DockerCpuEnvironment:
         self._lock = threading.Lock()
         self._serving: set[DockerBackend] = set()
         self._left_behind: set[str] = set()
+        self._on_usage = on_usage
         self.engine = Engine(self._settings.url)
         self.start_limit = start_limit
 
@@ -100,9 +110,9 @@ class DockerCpuEnvironment:
         """Nothing is measured yet."""
         return FixedWork(NOMINAL_SCORE)
 
-    def probe(self, patience: int = 0) -> Work:  # noqa: ARG002
+    def probe(self, patience: int = 0) -> Work:
         """Works where an engine answers; what dead owners left there is swept at this chance."""
-        return RunningWork(lambda _: self._probe(), self.engine.close)
+        return RunningWork(lambda killed: self._probe(patience, killed), self.engine.close)
 
     def resolve(self, env_id: str, prerequisites_json: str) -> Runnable | Refusal:
         """Take an app of this environment's own id; its image need not be here yet."""
@@ -163,7 +173,11 @@ class DockerCpuEnvironment:
         """A service whose container has ended needs no killing any more."""
         self._disk.forget(backend)
         with self._lock:
+            is_first = backend in self._serving
             self._serving.discard(backend)
+        used = backend.usage() if is_first else None
+        if used is not None:
+            self._on_usage(backend.runtime_id, used)
 
     def _start(
         self,
@@ -189,8 +203,9 @@ class DockerCpuEnvironment:
             variables={layout.SOCKET_VARIABLE: socket} if by_socket else {},
             mounts={str(layout.WORK_MOUNT): workspace.path} | ({_INSIDE: launched.folder} if by_socket else {}),
             cgroup_parent=group_name(owner.id, number, self.engine.info()),
+            gpus=self._settings.gpus,
         )
-        log = log_path(self._data_dir.path / _LOGS, runtime_id)
+        log = self._log_of(runtime_id)
         launched.app = Container(self.engine, spec, log, self._could_not_remove)
         launched.app.start(lambda: backend.wanted)
         areas = (Area(workspace.path, self._settings.limits.disk), Area(launched.folder, _BESIDE_SOCKET))
@@ -214,13 +229,23 @@ class DockerCpuEnvironment:
                 raise
             launched.relay = beside
 
-    def _probe(self) -> Outcome:
+    def _probe(self, patience: int, killed: threading.Event) -> Outcome:
+        deadline = time.monotonic_ns() + patience
+        while True:
+            outcome = self._look()
+            if outcome.code != ENGINE or time.monotonic_ns() >= deadline:
+                return outcome
+            if killed.wait(_LOOK_AGAIN):
+                return KILLED
+
+    def _look(self) -> Outcome:
         try:
-            self.engine.ping()
+            self.engine.ping(_ANSWER)
             info = self.engine.info()
             if info.get("OSType") != "linux":
                 return Outcome("error", code="unsupported", detail="the docker engine does not run Linux containers")
             sweep(self.engine)
+            self._remove_left_behind()
         except EngineProblem as problem:
             remedy = f"; {REMEDY}" if problem.code == ENGINE else ""
             return Outcome("error", code=problem.code, detail=f"{problem.detail}{remedy}")
@@ -245,6 +270,9 @@ class DockerCpuEnvironment:
         if chosen is None:
             raise EngineProblem(IMAGE_MISSING, "no image for the relay is here: claynet app build makes one, BASE_IMAGE names one")
         return self.engine.image(chosen)[0]
+
+    def _log_of(self, runtime_id: str) -> Path:
+        return log_path(self._data_dir.path / _LOGS, runtime_id)
 
     def _could_not_remove(self, container: str) -> None:
         with self._lock:

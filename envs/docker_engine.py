@@ -72,10 +72,10 @@ class Engine:
                 self._info = dict(api.info())
         return self._info
 
-    def ping(self) -> None:
-        """Raise EngineProblem when the engine does not answer now."""
+    def ping(self, seconds: float | None = None) -> None:
+        """Raise EngineProblem when the engine does not answer within so long (by default, as long as any request may take)."""
         with self.api() as api:
-            api.ping()
+            api.get(f"{api.base_url}/_ping", timeout=seconds or self._timeout).raise_for_status()
 
     def image(self, name: str) -> tuple[str, dict[str, str]]:
         """Return (id, labels) of an image that is here. Raises EngineProblem; nothing is ever pulled."""

@@ -72,6 +72,17 @@ def container_user(configured: int | None = None) -> User:
 
 
 @dataclass(frozen=True, slots=True)
+class GpuRequest:
+    """The GPUs that a container is given."""
+
+    ids: tuple[str, ...]
+    """Indexes or ids; none: all there are."""
+    capabilities: tuple[str, ...]
+    variables: Mapping[str, str]
+    """What the GPU runtime is told by the container's environment."""
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerSpec:
     """One container to be made."""
 
@@ -90,6 +101,7 @@ class ContainerSpec:
     """Instead of the image's own."""
     cgroup_parent: str = ""
     """A control group of its own above the container's, which outlives it: that is where its usage is read."""
+    gpus: GpuRequest | None = None
 
 
 def create_options(api: Any, spec: ContainerSpec) -> dict[str, Any]:
@@ -116,6 +128,11 @@ def create_options(api: Any, spec: ContainerSpec) -> dict[str, Any]:
         # what it says is read while it says it, and bounded by us: nothing of it fills the engine's disk
         "log_config": docker.types.LogConfig(type="none"),
     }
+    variables = {"HOME": _HOME, "TMPDIR": _HOME, **spec.variables}
+    if spec.gpus is not None:
+        which = {"device_ids": list(spec.gpus.ids)} if spec.gpus.ids else {"count": -1}
+        host["device_requests"] = [docker.types.DeviceRequest(**which, capabilities=[list(spec.gpus.capabilities)])]
+        variables |= spec.gpus.variables
     if spec.cgroup_parent:
         host["cgroup_parent"] = spec.cgroup_parent
     return {
@@ -124,7 +141,7 @@ def create_options(api: Any, spec: ContainerSpec) -> dict[str, Any]:
         "entrypoint": list(spec.entrypoint) if spec.entrypoint is not None else None,
         "user": str(spec.user),
         "labels": dict(spec.labels),
-        "environment": {"HOME": _HOME, "TMPDIR": _HOME, **spec.variables},
+        "environment": variables,
         "healthcheck": {"test": ["NONE"]},  # of the image's own, which would run now and then beside the app
         "hostname": "claynet" if spec.network == NO_NETWORK else None,
         "host_config": api.create_host_config(**host),

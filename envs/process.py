@@ -26,7 +26,7 @@ from claynet.envs.lifecycle import EXITED, KILLED, LAST_CALLS, OK, Epoch, FixedW
 from claynet.envs.paths import FileProblem
 from claynet.envs.resolve import AppTable
 from claynet.envs.translate import unimplemented
-from claynet.envs.usage import Usage
+from claynet.envs.usage import OnUsage, Usage, no_usage
 from claynet.envs.workspace import DataDir, FileLimits, FileWork, Workspace, file_error
 from claynet.proto import layout
 from claynet.taskapi.client import TaskApiClient
@@ -62,6 +62,7 @@ class ProcessEnvironment:
         limits: FileLimits | None = None,
         disk: int = DISK,
         reserve: int = RESERVE,
+        on_usage: OnUsage = no_usage,
         name: str = "process",
     ) -> None:
         """`start_limit` is in ns; `module_path` are folders that children find modules in besides what `python` has installed.
@@ -73,6 +74,7 @@ class ProcessEnvironment:
         self._data_dir = DataDir(data_dir.resolve(), blobs, limits)
         self._disk_limit = disk
         self._disk = DiskWatch(self._data_dir.path, reserve)
+        self._on_usage = on_usage
         self._epoch = Epoch()
         self._lock = threading.Lock()
         self._serving: set[ProcessBackend] = set()
@@ -155,7 +157,11 @@ class ProcessEnvironment:
         """A service whose child has ended needs no killing any more."""
         self._disk.forget(backend)
         with self._lock:
+            is_first = backend in self._serving
             self._serving.discard(backend)
+        used = backend.usage() if is_first else None
+        if used is not None:
+            self._on_usage(backend.runtime_id, used)
 
 
 class ProcessBackend:
@@ -167,7 +173,8 @@ class ProcessBackend:
         self._environment = environment
         self._target = target
         self._side: Side = side
-        self._log = runtime_id
+        self.runtime_id = runtime_id
+        """What the node calls this service."""
         self._workspace = workspace
         self._epoch = epoch
         self._life = Life(epoch)
@@ -230,7 +237,7 @@ class ProcessBackend:
         if begun is not OK:
             return begun
         try:
-            child, socket = self._environment.spawn(self, self._target, self._side, self._log, self._workspace, self._epoch)
+            child, socket = self._environment.spawn(self, self._target, self._side, self.runtime_id, self._workspace, self._epoch)
         except FileProblem as problem:
             self._life.end()
             return Outcome("error", code=problem.code, detail=problem.detail)

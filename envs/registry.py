@@ -17,6 +17,7 @@ import msgspec
 from claynet.actors.environment import Environment
 from claynet.actors.ports import SECOND, Blobs
 from claynet.envs.docker_options import DockerOptions
+from claynet.envs.gpu_options import GpuOptions
 from claynet.envs.guard import Guard, no_guard
 from claynet.envs.model_app import ModelConfig
 from claynet.envs.options import NoOptions
@@ -159,6 +160,7 @@ def _process(settings: EnvironmentSettings) -> Environment:
         module_path=settings.module_path,
         disk=chosen.disk,
         reserve=chosen.reserve,
+        on_usage=settings.on_usage,
     )
 
 
@@ -168,7 +170,21 @@ def _docker_cpu(settings: EnvironmentSettings) -> Environment:
     chosen = settings.options or DockerOptions()
     assert isinstance(chosen, DockerOptions)
     docker = DockerSettings(limits=chosen.limits(), user=chosen.user, reserve=chosen.reserve, run=settings.run)
-    return DockerCpuEnvironment(settings.data_dir, settings.blobs, settings=docker, start_limit=settings.start_limit)
+    return DockerCpuEnvironment(
+        settings.data_dir, settings.blobs, settings=docker, start_limit=settings.start_limit, on_usage=settings.on_usage
+    )
+
+
+def _docker_gpu(settings: EnvironmentSettings) -> Environment:
+    from claynet.envs.docker_cpu import DockerSettings
+    from claynet.envs.docker_gpu import DockerGpuEnvironment
+
+    chosen = settings.options or GpuOptions()
+    assert isinstance(chosen, GpuOptions)
+    docker = DockerSettings(limits=chosen.limits(), user=chosen.user, reserve=chosen.reserve, gpus=chosen.request(), run=settings.run)
+    return DockerGpuEnvironment(
+        settings.data_dir, settings.blobs, settings=docker, start_limit=settings.start_limit, on_usage=settings.on_usage
+    )
 
 
 def _docker_image(image: str, folder: Path, descriptor: Path, say: Say) -> None:
@@ -201,6 +217,15 @@ _BUILT_IN: Mapping[str, EnvironmentKind] = {
             ensure_image=_docker_image,
             outside=_containers,
             has_stand_ins=True,
+        ),
+        EnvironmentKind(
+            layout.DOCKER_GPU,
+            _docker_gpu,
+            OUTSIDE_MODES,
+            runs_on_host=False,
+            options=GpuOptions,
+            ensure_image=_docker_image,
+            outside=_containers,
         ),
     )
 }

@@ -14,10 +14,10 @@ class Usage:
     """What a service used: times in nanoseconds, sizes in bytes."""
 
     wall: int
-    cpu: int
-    """Processor time of all its processes together."""
-    max_rss: int
-    """The most memory it had at once."""
+    cpu: int | None
+    """Processor time of all its processes together; None where it cannot be known."""
+    max_rss: int | None
+    """The most memory it had at once; None where it cannot be known."""
     placed: int = 0
     """Bytes of the files that were put into its work dir."""
     collected: int = 0

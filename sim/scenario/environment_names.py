@@ -10,19 +10,14 @@ import msgspec
 from claynet.envs import registry
 from claynet.sim.scenario.plan import Mode
 
-PLANNED = ("docker_gpu",)
-"""Names that scenarios may use though a version may not have them yet: they are refused with a remedy, not as a typing mistake."""
-
 
 def known() -> tuple[str, ...]:
     """Return every name that may stand in a file, sorted."""
-    return tuple(sorted({*PLANNED, *registry.names()}))
+    return registry.names()
 
 
 def refusal(env: str, mode: Mode) -> tuple[str, str] | None:
     """Return (message, remedy) when nodes cannot use a known environment in this mode; None when they can."""
-    if env not in registry.names():
-        return f"the environment {env!r} is not available yet in this version", "use --env process"
     try:
         kind = registry.find(env)
     except Exception as error:  # whatever a third-party package raises on import

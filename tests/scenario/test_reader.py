@@ -90,7 +90,7 @@ def test_overrides_win(tmp_path: Path) -> None:
     assert (plan.seed, plan.mode, plan.environments()) == (99, "virtual", ("model",))
 
 
-def test_an_override_can_replace_an_environment_that_is_not_there_yet(tmp_path: Path) -> None:
+def test_an_override_replaces_every_environment(tmp_path: Path) -> None:
     path = write(tmp_path, FULL.replace("env: process", "env: docker_gpu"))
     assert load(path, Overrides(env="process")).environments() == ("process",)
 

@@ -25,7 +25,7 @@ def test_a_shipped_file_is_valid_and_names_its_seed(file: Path) -> None:
     assert plan.name == file.stem
     assert plan.apps
     assert plan.expectations
-    assert plan.mode == ("paced" if file.stem in ("first-light", "docker-testnet", "mixed") else "virtual")
+    assert plan.mode == ("paced" if file.stem in ("first-light", "docker-testnet", "engine-dies", "mixed") else "virtual")
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

@@ -15,17 +15,19 @@ from tests.actors.harness import APP, APP_ID, OTHER, PRICE, World
 ROOT = Path(__file__).parents[2]
 
 
-def test_25_an_environment_that_is_not_there_is_refused_by_name_before_anything_starts(tmp_path: Path) -> None:
+def test_25_settings_of_gpus_that_cannot_work_are_refused_before_anything_starts(tmp_path: Path) -> None:
     text = (ROOT / "scenarios" / "first-light.yaml").read_text(encoding="utf-8")
-    file = ROOT / "scenarios" / "first-light.yaml"
-    spoiled = tmp_path / "scenarios" / file.name
+    spoiled = tmp_path / "scenarios" / "first-light.yaml"
     spoiled.parent.mkdir()
     (tmp_path / "apps").symlink_to(ROOT / "apps")
     (spoiled.parent / "data").symlink_to(ROOT / "scenarios" / "data")
-    spoiled.write_text(text.replace("env: process", "env: docker_gpu"), encoding="utf-8")
+    spoiled.write_text(text.replace("env: process", "env: docker_gpu, options: {devices: void}"), encoding="utf-8")
     with pytest.raises(ScenarioErrors) as caught:
         load_scenario(spoiled)
-    assert all("docker_gpu" in error.message and error.suggestion for error in caught.value.errors)
+    assert caught.value.errors
+    assert all("docker_gpu" in error.message and "expected all" in error.message for error in caught.value.errors)
+    spoiled.write_text(text.replace("env: process", "env: docker_gpu"), encoding="utf-8")
+    assert load_scenario(spoiled).environments() == ("docker_gpu",)
 
 
 def test_27_a_disabled_app_stays_disabled_after_a_restart_and_says_so() -> None:
