@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[2]
 SELECTION = (
     "tests/docker/test_hardening.py",
     "tests/docker/test_ends.py",
+    "tests/docker/test_escape.py",
     "tests/docker/test_leftovers.py",
     "tests/docker/test_testnet.py",
     "tests/envs/test_core_rules.py",
