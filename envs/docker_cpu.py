@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,14 +20,15 @@ from claynet.envs.bounded_log import log_path
 from claynet.envs.disk_watch import RESERVE, Area, DiskWatch
 from claynet.envs.docker_backend import DockerBackend, Launched
 from claynet.envs.docker_base import find_base
-from claynet.envs.docker_container import Container
+from claynet.envs.docker_container import Container, ended_well
 from claynet.envs.docker_engine import ENGINE, IMAGE_MISSING, REMEDY, Engine, EngineProblem
 from claynet.envs.docker_limits import MIB, ContainerLimits, ContainerSpec, GpuRequest, User, container_user
 from claynet.envs.docker_owner import labels, owner_of_containers, remove, sweep
 from claynet.envs.docker_relay import relay_spec
 from claynet.envs.docker_usage import group_name
+from claynet.envs.host_score import LIMIT, PROGRAM
 from claynet.envs.identity import hardware, identified
-from claynet.envs.lifecycle import EXITED, KILLED, NOMINAL_SCORE, OK, Epoch, FixedWork, RunningWork
+from claynet.envs.lifecycle import EXITED, KILLED, OK, Epoch, RunningWork
 from claynet.envs.owner import Owner, this_process
 from claynet.envs.paths import FileProblem
 from claynet.envs.resolve import parse_prerequisites
@@ -35,6 +37,7 @@ from claynet.envs.workspace import DataDir, FileLimits, Workspace
 from claynet.proto import layout
 
 _LOGS = ".logs"
+_NO_BASE = "no base image is here: claynet app build makes one, BASE_IMAGE names one"
 _LOOK_AGAIN = 0.25
 """Seconds between two looks for an engine that is to come back."""
 _ANSWER = 5.0
@@ -107,8 +110,8 @@ class DockerCpuEnvironment:
         return RunningWork(lambda _: self._identify(runnable), self.engine.close)
 
     def benchmark(self) -> Work:
-        """Nothing is measured yet."""
-        return FixedWork(NOMINAL_SCORE)
+        """Hash for a moment in a container, as `process` does in a child: their scores can be compared."""
+        return RunningWork(self._measure, lambda: None)
 
     def probe(self, patience: int = 0) -> Work:
         """Works where an engine answers; what dead owners left there is swept at this chance."""
@@ -270,6 +273,41 @@ class DockerCpuEnvironment:
         if chosen is None:
             raise EngineProblem(IMAGE_MISSING, "no image for the relay is here: claynet app build makes one, BASE_IMAGE names one")
         return self.engine.image(chosen)[0]
+
+    def _measure(self, killed: threading.Event) -> Outcome:
+        end, said = self._run_once("benchmark", ("python3", "-I", "-S", "-c", PROGRAM), LIMIT, killed)
+        return Outcome("ok", said.strip().encode()) if end.ok else end
+
+    def _run_once(self, name: str, command: Sequence[str], seconds: float, killed: threading.Event) -> tuple[Outcome, str]:
+        """Run a command in a container of the base image, walled in like any other; return how it ended and what it said."""
+        try:
+            image = find_base(self.engine)
+            if image is None:
+                return Outcome("error", code=IMAGE_MISSING, detail=_NO_BASE), ""
+            owner = owner_of_containers(self.engine)
+            spec = ContainerSpec(
+                image=self.engine.image(image)[0],
+                command=command,
+                user=self._user,
+                limits=self._settings.limits,
+                labels=labels(owner, self._settings.run) | {"claynet.runtime": name, "claynet.side": name},
+                variables={},
+                mounts={},
+                entrypoint=(),
+                gpus=self._settings.gpus,
+            )
+            once = Container(self.engine, spec, self._log_of(name), self._could_not_remove)
+            once.start(lambda: not killed.is_set())
+        except EngineProblem as problem:
+            return Outcome("error", code=problem.code, detail=problem.detail), ""
+        deadline = time.monotonic() + seconds
+        while not once.wait(_LOOK_AGAIN):
+            if killed.is_set() or time.monotonic() > deadline:
+                once.kill()
+                once.wait(seconds)
+                return (KILLED if killed.is_set() else Outcome("timed_out")), ""
+        end = once.end()
+        return (OK, once.tail()) if ended_well(end) else (end, once.tail())
 
     def _log_of(self, runtime_id: str) -> Path:
         return log_path(self._data_dir.path / _LOGS, runtime_id)

@@ -47,6 +47,9 @@ _REAP = 5.0
 """Seconds that the kernel may take to end what was killed."""
 
 
+_CHANGED = Outcome("error", code="image_missing", detail="what is installed here is not what was agreed on any more")
+
+
 class ProcessEnvironment:
     """Runs installed apps as child processes. Make one a node; threads may share it."""
 
@@ -110,7 +113,8 @@ class ProcessEnvironment:
 
     def backend(self, runnable: Runnable, side: Side, runtime_id: str, folder: str) -> ProcessBackend:
         """Make one service. Raises FileProblem for a folder not below the data dir, KeyError for an app not in the table."""
-        return ProcessBackend(self, self._table.target(runnable), side, runtime_id, self._data_dir.workspace(folder), self._epoch)
+        workspace = self._data_dir.workspace(folder)
+        return ProcessBackend(self, self._table.target(runnable), side, runtime_id, workspace, self._epoch, runnable.digest)
 
     def close(self) -> None:
         """Kill every child at once; it returns when they are gone. Backends made before start no more; new ones do."""
@@ -168,8 +172,16 @@ class ProcessBackend:
     """One child's service. Besides the port's methods it tells what the child used."""
 
     def __init__(
-        self, environment: ProcessEnvironment, target: str, side: Side, runtime_id: str, workspace: Workspace, epoch: Epoch
+        self,
+        environment: ProcessEnvironment,
+        target: str,
+        side: Side,
+        runtime_id: str,
+        workspace: Workspace,
+        epoch: Epoch,
+        agreed: str = "",
     ) -> None:
+        """`agreed` is the digest of what is to run; empty: whatever is installed."""
         self._environment = environment
         self._target = target
         self._side: Side = side
@@ -177,6 +189,7 @@ class ProcessBackend:
         """What the node calls this service."""
         self._workspace = workspace
         self._epoch = epoch
+        self._agreed = agreed
         self._life = Life(epoch)
         self._last = LAST_CALLS[side]
         self._child: Child | None = None
@@ -236,6 +249,9 @@ class ProcessBackend:
         begun = self._life.begin()
         if begun is not OK:
             return begun
+        if self._agreed not in ("", installed_digest(self._target, self._environment.module_path)):
+            self._life.end()
+            return _CHANGED
         try:
             child, socket = self._environment.spawn(self, self._target, self._side, self.runtime_id, self._workspace, self._epoch)
         except FileProblem as problem:

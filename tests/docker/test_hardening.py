@@ -119,3 +119,22 @@ def test_usage_is_known_of_short_lives_too(docker_cpu: DockerCpuEnvironment) -> 
     if os.geteuid() == 0 and docker_cpu.engine.info()["CgroupDriver"] == "cgroupfs":
         assert used.wall * (os.cpu_count() or 1) > used.cpu > 20_000_000  # importing gRPC alone takes more
         assert used.max_rss > 5 * MIB
+
+
+def test_what_a_service_used_is_told_once(tmp_path: Path, blobs: MemoryBlobs) -> None:
+    told: list[str] = []
+    environment = DockerCpuEnvironment(tmp_path, blobs, on_usage=lambda name, _used: told.append(name))
+    for name in ("a", "b"):
+        provider = service(environment, "parts", name)
+        ok(provider.start().run())
+        ok(provider.stop().run())
+    environment.close()
+    assert told == ["node/a", "node/b"]
+
+
+def test_the_environment_is_measured_in_a_container_that_is_gone_afterwards(docker_cpu: DockerCpuEnvironment) -> None:
+    assert float(ok(docker_cpu.benchmark().run()).reply) > 0
+    work = docker_cpu.benchmark()
+    work.kill()
+    assert not work.run().ok
+    assert not containers_of(docker_cpu.engine, this_process().id)

@@ -7,12 +7,14 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from claynet.actors.environment import Placement
 from claynet.envs.process import ProcessBackend, ProcessEnvironment
 from claynet.envs.resolve import AppTable
-from tests.envs.harness import APPS, Driver, MemoryBlobs, make_process, ok
+from claynet.envs.usage import Usage
+from tests.envs.harness import APPS, ROOT, Driver, MemoryBlobs, code, make_process, ok, runnable
 
 
 @pytest.fixture
@@ -99,3 +101,30 @@ def test_a_python_that_is_not_there_is_told(data_dir: Path, blobs: MemoryBlobs) 
     environment = ProcessEnvironment(data_dir, blobs, AppTable(APPS), python="/nonexistent/python")
     assert environment.probe().run().code == "unsupported"
     assert Driver(environment).requestor.start().run().code == "exited"
+
+
+def test_what_is_not_what_was_agreed_on_does_not_run(process: ProcessEnvironment) -> None:
+    identity = msgspec.json.decode(ok(process.identify(runnable(process)).run()).reply)
+    agreed = msgspec.structs.replace(runnable(process), digest=identity["digest"])
+    same = process.backend(agreed, "provider", "node/same", "provider/same")
+    ok(same.start().run())
+    ok(same.stop().run())
+    other = process.backend(msgspec.structs.replace(agreed, digest="0" * 64), "provider", "node/other", "provider/other")
+    outcome = other.start().run()
+    assert (code(outcome), "agreed" in outcome.detail) == ("image_missing", True)
+    ok(other.stop().run())
+
+
+def test_what_a_service_used_is_told_once(data_dir: Path, blobs: MemoryBlobs) -> None:
+    told: list[tuple[str, Usage]] = []
+    environment = ProcessEnvironment(
+        data_dir, blobs, AppTable(APPS), module_path=[str(ROOT)], on_usage=lambda name, used: told.append((name, used))
+    )
+    for name in ("a", "b"):
+        service = environment.backend(runnable(environment), "provider", f"node/{name}", f"provider/{name}")
+        ok(service.start().run())
+        ok(service.stop().run())
+        ok(service.stop().run())
+    environment.close()
+    assert [name for name, _ in told] == ["node/a", "node/b"]
+    assert all(used.wall > 0 and used.cpu for _, used in told)
