@@ -17,7 +17,7 @@ from typing import Protocol
 from claynet.actors.environment import Placement
 from claynet.actors.ports import Outcome, Side, Work
 from claynet.envs.docker_container import Container, ended_well
-from claynet.envs.docker_engine import EngineProblem
+from claynet.envs.docker_engine import ENGINE, EngineProblem
 from claynet.envs.lifecycle import EXITED, KILLED, LAST_CALLS, OK, Epoch, Life, RunningWork
 from claynet.envs.paths import FileProblem
 from claynet.envs.translate import unimplemented
@@ -37,6 +37,8 @@ _TERM = 2.0
 """Seconds between SIGTERM and SIGKILL."""
 _REAP = 15.0
 """Seconds that the engine may take to end and remove what was killed."""
+
+_NO_RELAY = Outcome("error", code="relay", detail="the relay to the service has ended")
 
 
 @dataclass(slots=True)
@@ -135,7 +137,8 @@ class DockerBackend:
 
     def usage(self) -> Usage | None:
         """What the container used, once it has ended."""
-        return self._launched.app.usage() if self._launched and self._launched.app else None
+        used = self._launched.app.usage() if self._launched and self._launched.app else None
+        return self._workspace.added_to(used) if used else None
 
     def log_tail(self) -> str:
         """Return the last of what the service said, at most 2 KiB."""
@@ -163,6 +166,8 @@ class DockerBackend:
         self._settled.clear()
         try:
             self._launched = self._environment.launch(self, self._image, self._side, self._runtime_id, self._workspace, self._epoch)
+            assert self._launched.app is not None
+            self._launched.app.when_over(self._cut)
             outcome = self._await_serving(self._launched, killed)
         except (EngineProblem, FileProblem) as problem:
             phase = self._life.check()
@@ -189,7 +194,7 @@ class DockerBackend:
             if launched.app.wait(_POLL):
                 return self._with_last_line(launched.app.end())
             if launched.relay is not None and launched.relay.wait(0):
-                return Outcome("error", code="relay", detail="the relay to the service has ended")
+                return launched.app.end() if launched.app.is_lost() else _NO_RELAY
             if time.monotonic_ns() > deadline:
                 return self._with_last_line(Outcome("error", code="not_serving", detail="it did not serve in time"))
             if self._client is None and launched.socket.exists():
@@ -216,12 +221,19 @@ class DockerBackend:
         except TaskApiError as error:
             if killed.is_set():
                 return KILLED
-            if error.status in ("UNAVAILABLE", "CANCELLED") and app.wait(_SOFT):
+            # an engine that is being stopped ends its containers: an app may tell that as an error of its own
+            if (error.status in ("UNAVAILABLE", "CANCELLED") and app.wait(_SOFT)) or app.is_lost():
                 return self._ended(app)
             return Outcome("error", code=error.status, detail=error.text)
         finally:
             if method in self._last:  # whether it was answered or failed
                 self._life.end()
+
+    def _cut(self) -> None:
+        """End the calls to a container that is lost: it may still run, and nobody could end it."""
+        app, client = self._launched.app if self._launched else None, self._client
+        if app is not None and client is not None and app.end().code == ENGINE:
+            client.close()
 
     def _ended(self, app: Container) -> Outcome:
         """The container is gone: say why, once its environment is not the reason."""
@@ -237,6 +249,7 @@ class DockerBackend:
             self._killed.set()  # a start under way ends at its next step
             return OK
         app = launched.app
+        over_before = app.wait(0)
         if serving and client and not app.wait(0):
             with suppress(TaskApiError):
                 client.shutdown(self._side, _SOFT)
@@ -245,10 +258,10 @@ class DockerBackend:
             app.wait(_TERM)
         launched.kill()
         self.release()
-        return OK
+        return app.end() if app.wait(0) and app.end().code == ENGINE and not over_before else OK
 
     def _with_last_line(self, outcome: Outcome) -> Outcome:
         lines = self.log_tail().strip().splitlines()
-        if not lines or ended_well(outcome) or outcome is KILLED:
+        if not lines or ended_well(outcome) or outcome is KILLED or outcome.code == ENGINE:
             return outcome
         return Outcome("error", code=outcome.code, detail=f"{outcome.detail}: {lines[-1].strip()[:300]}")

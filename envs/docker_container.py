@@ -1,7 +1,8 @@
 """One container from its making to its end: what it said, how it ended, what it used.
 
 Knows the engine. Must not know the Task API. A thread of ours reads its output and waits for its end from before it starts until it is
-removed, so nothing else here waits for the engine without a limit, and no container outlives its watcher unless the engine itself is gone.
+removed, and the engine's watch tells when the engine is lost meanwhile; so nothing else here waits for the engine without a limit. A
+container whose engine was lost has ended for us, whether it still runs or not: its owner removes it when the engine is back.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from socket import SHUT_RDWR
 from typing import Any
 
 from claynet.actors.ports import Outcome
 from claynet.envs.bounded_log import BoundedLog
-from claynet.envs.docker_engine import CONTAINER_GONE, ENGINE, REFUSED, Engine, EngineProblem, ignoring, starting
+from claynet.envs.docker_engine import CONTAINER_GONE, DIED, ENGINE, REFUSED, Engine, EngineProblem, ignoring, starting
 from claynet.envs.docker_limits import MIB, ContainerSpec, create_options
 from claynet.envs.docker_owner import remove
 from claynet.envs.docker_usage import remove_group, used, used_so_far
@@ -24,45 +26,57 @@ from claynet.envs.usage import Usage
 
 OUT_OF_MEMORY = "out_of_memory"
 CONTAINER_KILLED = "container_killed"
+RUNTIME_LABEL = "claynet.runtime"
+_TURN = 0.1
+"""Seconds between two looks at whether a container whose turn to start has not come is wanted at all."""
 _NOT_RUNNING = frozenset({CONTAINER_GONE, REFUSED})
+_REMOVED = Outcome("error", code=CONTAINER_GONE, detail="the container was removed from outside")
 _SIGNALS = {128 + 9: "SIGKILL", 128 + 15: "SIGTERM", 128 + 6: "SIGABRT", 128 + 7: "SIGBUS", 128 + 11: "SIGSEGV", 128 + 25: "SIGXFSZ"}
 
 
 class Container:
     """A container that is made, started and watched by its constructor's caller calling `start` once."""
 
-    def __init__(self, engine: Engine, spec: ContainerSpec, log: Path, left_behind: Callable[[str], None]) -> None:
-        """`left_behind` is told the id of a container that could not be removed: its engine was gone."""
+    def __init__(self, engine: Engine, spec: ContainerSpec, log: Path, left_behind: Callable[[str, str], None]) -> None:
+        """`left_behind` is told of a container that may still be there, as its engine was lost: its id, empty where none was told us,
+        and what it was for (the label `claynet.runtime`).
+        """
         self._engine = engine
         self._spec = spec
         self._log = BoundedLog(log)
         self._left_behind = left_behind
+        self._lock = threading.Lock()
         self._ended = threading.Event()
         self._killed = False
         self._condemned: Outcome | None = None
         self._end = EXITED
+        self._when_over: list[Callable[[], None]] = []
+        self._output: Any = None
         self._usage: Usage | None = None
         self._so_far: tuple[int, int] | None = None
-        self._begun = time.monotonic_ns()
+        self._begun: int | None = None
         self.id = ""
 
     def start(self, wanted: Callable[[], bool]) -> None:
-        """Make and start it, unless it is not `wanted` any more when its turn has come. Raises EngineProblem; nothing is left then."""
-        with starting:
-            if not wanted():
-                raise EngineProblem(KILLED.code, KILLED.detail)
-            with self._engine.api() as api:
-                self.id = str(api.create_container(**create_options(api, self._spec))["Id"])
+        """Make and start it, unless it is not `wanted` any more when its turn has come. Raises EngineProblem.
+
+        Nothing is left then, or it was told.
+        """
+        self._engine.watch.add(self)
+        try:
+            self._await_turn(wanted)
             try:
-                with self._engine.api() as api:
-                    output = api.attach_socket(self.id, {"stdout": 1, "stderr": 1, "stream": 1})
-                self._begun = time.monotonic_ns()
-                threading.Thread(target=self._watch, args=(output,), name=f"container-{self.id[:12]}", daemon=True).start()
-                with self._engine.api() as api:
-                    api.start(self.id)
-            except EngineProblem:
+                self._start()
+            finally:
+                starting.release()
+        except EngineProblem as problem:
+            self._begun = None  # it never ran: there is nothing to tell of it
+            if problem.code == ENGINE:
+                self.lost(problem.detail)
+            elif self.id:
                 self._remove()
-                raise
+            self._over(Outcome("error", code=problem.code, detail=problem.detail))
+            raise
 
     @property
     def killed(self) -> bool:
@@ -70,15 +84,23 @@ class Container:
         return self._killed
 
     def wait(self, seconds: float) -> bool:
-        """Wait at most so long; tell whether it has ended and is removed."""
+        """Wait at most so long; tell whether it has ended, and is removed unless it was left behind."""
         return self._ended.wait(seconds)
+
+    def when_over(self, call: Callable[[], None]) -> None:
+        """Call it once it has ended, on any thread, or now if it has."""
+        with self._lock:
+            if not self._ended.is_set():
+                self._when_over.append(call)
+                return
+        call()
 
     def terminate(self) -> None:
         """Ask it to end (SIGTERM); nothing when it has ended."""
         self._signal("SIGTERM")
 
     def kill(self) -> None:
-        """Kill all of it; nothing when it has ended. Returns within the engine's time-out."""
+        """Kill all of it; nothing when it has ended. Returns within the engine's time-out, or when the engine is lost."""
         self._signal("SIGKILL")
 
     def condemn(self, why: Outcome) -> None:
@@ -89,6 +111,8 @@ class Container:
 
     def end(self) -> Outcome:
         """Return how the ended container came to its end, by its own reason code; what we ended ourselves is not told apart."""
+        if self._end.code == ENGINE:
+            return self._end
         return self._condemned or (KILLED if self._killed else self._end)
 
     def tail(self) -> str:
@@ -104,17 +128,58 @@ class Container:
         if not self._spec.cgroup_parent and not self._ended.is_set():
             self._so_far = used_so_far(self.id) or self._so_far
 
+    def is_lost(self) -> bool:
+        """Ask the engine, unless it has ended: tell whether the engine is gone, and the container with it."""
+        if not self._ended.is_set():
+            try:
+                self._engine.ping()
+            except EngineProblem as problem:
+                self.lost(problem.detail)
+        return self._ended.is_set() and self._end.code == ENGINE
+
+    def lost(self, problem: str) -> None:
+        """Its engine does not answer any more: it has ended for us, whether it still runs or not."""
+        if not self._over(Outcome("error", code=ENGINE, detail=f"{problem}; what ran in it is given up")):
+            return
+        self._left_behind(self.id, self._spec.labels.get(RUNTIME_LABEL, ""))
+        output = self._output
+        if output is not None:  # a hung engine never ends it, and a thread waits for that
+            with suppress(OSError):
+                getattr(output, "_sock", output).shutdown(SHUT_RDWR)
+
+    def tick(self) -> None:
+        """The engine answers, as it does every second."""
+        self.look()
+
+    def _await_turn(self, wanted: Callable[[], bool]) -> None:
+        while not starting.acquire(timeout=_TURN):
+            self._check(wanted)
+        try:
+            self._check(wanted)
+        except EngineProblem:
+            starting.release()
+            raise
+
+    def _check(self, wanted: Callable[[], bool]) -> None:
+        if self._ended.is_set():
+            raise EngineProblem(ENGINE, DIED)
+        if not wanted():
+            raise EngineProblem(KILLED.code, KILLED.detail)
+
+    def _start(self) -> None:
+        ask, spec = self._engine.ask, self._spec
+        self.id = ask(lambda api: str(api.create_container(**create_options(api, spec))["Id"]), too_late=self._remove_late)
+        self._output = ask(lambda api: api.attach_socket(self.id, {"stdout": 1, "stderr": 1, "stream": 1}), too_late=_close)
+        self._begun = time.monotonic_ns()
+        threading.Thread(target=self._watch, args=(self._output,), name=f"container-{self.id[:12]}", daemon=True).start()
+        ask(lambda api: api.start(self.id))
+
     def _signal(self, name: str) -> None:
         if self._ended.is_set() or not self.id:
             return
         self._killed = True
-
-        def send() -> None:
-            with self._engine.api() as api:
-                api.kill(self.id, name)
-
-        with suppress(EngineProblem):  # a dead engine's containers end with it, or are swept
-            ignoring(_NOT_RUNNING, send)
+        with suppress(EngineProblem):  # a dead engine's containers are swept when it is back
+            ignoring(_NOT_RUNNING, lambda: self._engine.ask(lambda api: api.kill(self.id, name)))
 
     def _watch(self, output: Any) -> None:
         with self._log:
@@ -123,16 +188,32 @@ class Container:
                     self._log.write(piece)
             except Exception:  # whatever docker-py raises from a connection that broke: how it ended is asked below
                 self._log.write(b"")
+        self.look()
         try:
-            self._end = self._await_end()
+            end = self._await_end()
         except EngineProblem as problem:
-            lost = "the docker engine died while the service ran" if problem.code == ENGINE else "the container was removed from outside"
-            self._end = Outcome("error", code=problem.code, detail=lost)
-        cpu, memory = used(self._spec.cgroup_parent) or self._so_far or (None, None)
-        self._usage = Usage(time.monotonic_ns() - self._begun, cpu, memory)
+            end = _REMOVED if problem.code == CONTAINER_GONE else Outcome("error", code=problem.code, detail=problem.detail)
+            if problem.code == ENGINE:
+                self.lost(problem.detail)
         self._remove()
+        self._over(end)
         remove_group(self._spec.cgroup_parent)
-        self._ended.set()
+
+    def _over(self, end: Outcome) -> bool:
+        """It has ended: the first reason counts. Tell whether this is it."""
+        with self._lock:
+            if self._ended.is_set():
+                return False
+            self._end = end
+            cpu, memory = used(self._spec.cgroup_parent) or self._so_far or (None, None)
+            if self._begun is not None:
+                self._usage = Usage(time.monotonic_ns() - self._begun, cpu, memory)
+            calls, self._when_over = self._when_over, []
+            self._ended.set()
+        self._engine.watch.remove(self)
+        for call in calls:
+            call()
+        return True
 
     def _await_end(self) -> Outcome:
         with self._engine.api() as api:
@@ -142,6 +223,8 @@ class Container:
         if state.get("OOMKilled"):
             limit = self._spec.limits.memory // MIB
             return Outcome("error", code=OUT_OF_MEMORY, detail=f"the service needed more than its {limit} MiB of memory")
+        if state.get("Status") in ("removing", "dead"):
+            return _REMOVED
         if code in _SIGNALS:
             return Outcome("error", code=CONTAINER_KILLED, detail=f"the service was killed by {_SIGNALS[code]}")
         return Outcome("error", code=EXITED.code, detail=f"exited with code {code}") if code else EXITED
@@ -150,21 +233,31 @@ class Container:
         try:
             remove(self._engine, self.id)
         except EngineProblem:
-            self._left_behind(self.id)
+            if not self._ended.is_set():
+                self._left_behind(self.id, "")
+
+    def _remove_late(self, container: str) -> None:
+        """It was made after all, by an engine that had been given up."""
+        remove(self._engine, container)
+
+
+def _close(output: Any) -> None:
+    """Close all of an attached socket's connection."""
+    response = getattr(output, "_response", None)  # docker-py keeps it there; it holds the connection
+    if response is not None:
+        response.close()
+    output.close()
 
 
 def _pieces(output: Any) -> Iterator[bytes]:
-    """Yield what comes from an attached socket until it ends, and close all of its connection."""
+    """Yield what comes from an attached socket until it ends, and close it."""
     from docker.utils.socket import frames_iter
 
     try:
         for _, piece in frames_iter(output, tty=False):
             yield piece
     finally:
-        response = getattr(output, "_response", None)  # docker-py keeps it there; it holds the connection
-        if response is not None:
-            response.close()
-        output.close()
+        _close(output)
 
 
 def ended_well(outcome: Outcome) -> bool:

@@ -10,7 +10,6 @@ import shutil
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,10 +19,10 @@ from claynet.envs.bounded_log import log_path
 from claynet.envs.disk_watch import RESERVE, Area, DiskWatch
 from claynet.envs.docker_backend import DockerBackend, Launched
 from claynet.envs.docker_base import find_base
-from claynet.envs.docker_container import Container, ended_well
+from claynet.envs.docker_container import RUNTIME_LABEL, Container, ended_well
 from claynet.envs.docker_engine import ENGINE, IMAGE_MISSING, REMEDY, Engine, EngineProblem
 from claynet.envs.docker_limits import MIB, ContainerLimits, ContainerSpec, GpuRequest, User, container_user
-from claynet.envs.docker_owner import labels, owner_of_containers, remove, sweep
+from claynet.envs.docker_owner import containers_of, labels, owner_of_containers, remove, sweep
 from claynet.envs.docker_relay import relay_spec
 from claynet.envs.docker_usage import group_name
 from claynet.envs.host_score import LIMIT, PROGRAM
@@ -91,6 +90,8 @@ class DockerCpuEnvironment:
         self._lock = threading.Lock()
         self._serving: set[DockerBackend] = set()
         self._left_behind: set[str] = set()
+        self._unanswered: set[str] = set()
+        """Runtimes whose container was asked of an engine that then hung: it may make it whenever it goes on."""
         self._on_usage = on_usage
         self.engine = Engine(self._settings.url)
         self.start_limit = start_limit
@@ -107,7 +108,7 @@ class DockerCpuEnvironment:
 
     def identify(self, runnable: Runnable) -> Work:
         """Ask the engine which image the name stands for."""
-        return RunningWork(lambda _: self._identify(runnable), self.engine.close)
+        return RunningWork(lambda killed: self._identify(runnable, killed), lambda: None)
 
     def benchmark(self) -> Work:
         """Hash for a moment in a container, as `process` does in a child: their scores can be compared."""
@@ -115,7 +116,7 @@ class DockerCpuEnvironment:
 
     def probe(self, patience: int = 0) -> Work:
         """Works where an engine answers; what dead owners left there is swept at this chance."""
-        return RunningWork(lambda killed: self._probe(patience, killed), self.engine.close)
+        return RunningWork(lambda killed: self._probe(patience, killed), lambda: None)
 
     def resolve(self, env_id: str, prerequisites_json: str) -> Runnable | Refusal:
         """Take an app of this environment's own id; its image need not be here yet."""
@@ -140,9 +141,12 @@ class DockerCpuEnvironment:
             backend.kill()
         for backend in serving:
             backend.release()
-        with suppress(EngineProblem):
-            self._remove_left_behind()
-        if self._left_behind:
+        if self._left_behind or self._unanswered:
+            try:
+                self.engine.ask(lambda _: self._remove_all_left_behind())
+            except EngineProblem:
+                this_process().keep()
+        if self._unanswered:
             this_process().keep()
         self.engine.close()
 
@@ -152,7 +156,8 @@ class DockerCpuEnvironment:
             if epoch.closed:
                 raise FileProblem(EXITED.code, EXITED.detail)
             self._serving.add(backend)
-        self._remove_left_behind()
+        if self._left_behind:  # one that still runs may have the same work dir
+            self.engine.ask(lambda _: self._remove_left_behind())
         workspace.make()
         self._disk.demand_room()
         image_id, image_labels = self._image(image)
@@ -194,7 +199,7 @@ class DockerCpuEnvironment:
         workspace: Workspace,
         backend: DockerBackend,
     ) -> None:
-        named = labels(owner, self._settings.run) | {"claynet.runtime": runtime_id, "claynet.side": side}
+        named = labels(owner, self._settings.run) | {RUNTIME_LABEL: runtime_id, "claynet.side": side}
         by_socket = image_labels.get(layout.SOCKET_LABEL) == "1"
         socket = f"{_INSIDE}/{_SOCKET}"
         spec = ContainerSpec(
@@ -235,34 +240,34 @@ class DockerCpuEnvironment:
     def _probe(self, patience: int, killed: threading.Event) -> Outcome:
         deadline = time.monotonic_ns() + patience
         while True:
-            outcome = self._look()
+            outcome = self._look(killed)
             if outcome.code != ENGINE or time.monotonic_ns() >= deadline:
                 return outcome
             if killed.wait(_LOOK_AGAIN):
                 return KILLED
 
-    def _look(self) -> Outcome:
+    def _look(self, killed: threading.Event) -> Outcome:
         try:
-            self.engine.ping(_ANSWER)
+            self.engine.ping(_ANSWER, killed)
             info = self.engine.info()
             if info.get("OSType") != "linux":
                 return Outcome("error", code="unsupported", detail="the docker engine does not run Linux containers")
-            sweep(self.engine)
-            self._remove_left_behind()
+            self.engine.ask(lambda _: sweep(self.engine), killed=killed)
+            self.engine.ask(lambda _: self._remove_all_left_behind(), killed=killed)
         except EngineProblem as problem:
             remedy = f"; {REMEDY}" if problem.code == ENGINE else ""
             return Outcome("error", code=problem.code, detail=f"{problem.detail}{remedy}")
         return OK
 
-    def _identify(self, runnable: Runnable) -> Outcome:
+    def _identify(self, runnable: Runnable, killed: threading.Event) -> Outcome:
         try:
-            return identified(self._image(runnable.image)[0], hardware())
+            return identified(self._image(runnable.image, killed)[0], hardware())
         except EngineProblem as problem:
             return Outcome("error", code=problem.code, detail=problem.detail)
 
-    def _image(self, image: str) -> tuple[str, dict[str, str]]:
+    def _image(self, image: str, killed: threading.Event | None = None) -> tuple[str, dict[str, str]]:
         try:
-            return self.engine.image(image)
+            return self.engine.image(image, killed)
         except EngineProblem as problem:
             if problem.code != IMAGE_MISSING:
                 raise
@@ -290,7 +295,7 @@ class DockerCpuEnvironment:
                 command=command,
                 user=self._user,
                 limits=self._settings.limits,
-                labels=labels(owner, self._settings.run) | {"claynet.runtime": name, "claynet.side": name},
+                labels=labels(owner, self._settings.run) | {RUNTIME_LABEL: name, "claynet.side": name},
                 variables={},
                 mounts={},
                 entrypoint=(),
@@ -312,9 +317,12 @@ class DockerCpuEnvironment:
     def _log_of(self, runtime_id: str) -> Path:
         return log_path(self._data_dir.path / _LOGS, runtime_id)
 
-    def _could_not_remove(self, container: str) -> None:
+    def _could_not_remove(self, container: str, runtime: str) -> None:
         with self._lock:
-            self._left_behind.add(container)
+            if container:
+                self._left_behind.add(container)
+            else:
+                self._unanswered.add(runtime)
 
     def _remove_left_behind(self) -> None:
         with self._lock:
@@ -323,3 +331,13 @@ class DockerCpuEnvironment:
             remove(self.engine, container)
             with self._lock:
                 self._left_behind.discard(container)
+
+    def _remove_all_left_behind(self) -> None:
+        """Also what an engine made that had hung while it was asked, whenever it did so."""
+        self._remove_left_behind()
+        with self._lock:
+            unanswered = frozenset(self._unanswered)
+        if unanswered:
+            for found in containers_of(self.engine, this_process().id):
+                if (found.get("Labels") or {}).get(RUNTIME_LABEL) in unanswered:
+                    remove(self.engine, str(found["Id"]))

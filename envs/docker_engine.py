@@ -1,7 +1,7 @@
 """The docker engine as environments see it: one client, made when it is needed, and every error of it translated here, once.
 
-Knows docker-py and the ways in which an engine fails. Must not know containers' options, services or the Task API. docker-py is imported
-when an engine is first asked for, so that every other environment works without it.
+Knows docker-py and the ways in which an engine fails: it is not there, it dies, it hangs. Must not know containers' options, services or
+the Task API. docker-py is imported when an engine is first asked for, so that every other environment works without it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import Any, Generic, TypeVar
+
+from claynet.envs.engine_watch import EngineWatch
+from claynet.envs.lifecycle import KILLED
 
 ENGINE = "engine"
 """Reason code: the engine does not answer, or died meanwhile."""
@@ -21,13 +24,23 @@ CONTAINER_GONE = "container_gone"
 REFUSED = "engine_refused"
 """The engine answers and will not do it."""
 
+HANGS = "the docker engine hangs: it does not answer any more"
+DIED = "the docker engine died: it does not answer any more"
+HANG_LIMIT = 5.0
+"""Seconds in which an engine must answer the cheapest question; a busy machine's needs a tenth of one."""
 REMEDY = "start docker (as root: systemctl start docker), or say where it is by DOCKER_HOST; your user must be in the group docker"
 _CUSTOMARY = "unix:///var/run/docker.sock"
+_ANY_VERSION = "1.24"
+"""A ping needs none; naming one spares the client the question for it."""
+_LATE = "the docker engine does not answer in time"
 _STARTS = 4
 """Containers started at once by one process: more only makes each of them slower (measured: 0.5 s at 4, 4.5 s at 50, on two cores)."""
 _ID = re.compile(r"\b[0-9a-f]{12,64}\b")
 _PATH = re.compile(r"(?<![\w.])/[\w./-]+")
 _LONGEST = 300
+_LOOK = 0.05
+"""Seconds between two looks at whether who asks still wants to know."""
+_T = TypeVar("_T")
 
 starting = threading.BoundedSemaphore(_STARTS)
 """Hold it while a container is made and started."""
@@ -51,7 +64,10 @@ class Engine:
         self._timeout = timeout
         self._lock = threading.Lock()
         self._client: Any = None
+        self._pinger: Any = None
         self._info: dict[str, Any] = {}
+        self.watch = EngineWatch(self._problem)
+        """Who depends on the engine is told there when it died or hangs."""
 
     @property
     def url(self) -> str:
@@ -60,27 +76,47 @@ class Engine:
 
     @contextmanager
     def api(self) -> Iterator[Any]:
-        """Give docker-py's low-level client. What it raises inside becomes EngineProblem."""
+        """Give docker-py's low-level client. What it raises inside becomes EngineProblem; a hang is found only after the whole time-out."""
         with _translated():
-            self._knock()
+            self._knock(self._timeout)
             yield self._connected()
+
+    def ask(
+        self,
+        question: Callable[[Any], _T],
+        *,
+        killed: threading.Event | None = None,
+        too_late: Callable[[_T], object] | None = None,
+    ) -> _T:
+        """Return what `question` returns, given docker-py's client; what it raises becomes EngineProblem.
+
+        It is given up as soon as the engine turns out to hang, or `killed` is set (code `killed`). `too_late` is then told the answer
+        that still comes.
+        """
+        asking = _Asking(self, question, too_late)
+        self.watch.add(asking)
+        try:
+            threading.Thread(target=asking.run, name="engine-request", daemon=True).start()
+            return asking.answer(killed)
+        finally:
+            self.watch.remove(asking)
 
     def info(self) -> dict[str, Any]:
         """Return what the engine says of itself; asked once. Raises EngineProblem."""
         if not self._info:
-            with self.api() as api:
-                self._info = dict(api.info())
+            self._info = dict(self.ask(lambda api: api.info()))
         return self._info
 
-    def ping(self, seconds: float | None = None) -> None:
-        """Raise EngineProblem when the engine does not answer within so long (by default, as long as any request may take)."""
-        with self.api() as api:
-            api.get(f"{api.base_url}/_ping", timeout=seconds or self._timeout).raise_for_status()
+    def ping(self, seconds: float | None = None, killed: threading.Event | None = None) -> None:
+        """Raise EngineProblem when the engine does not answer within so long (by default, as long as any request may take).
 
-    def image(self, name: str) -> tuple[str, dict[str, str]]:
+        Also, with code `killed`, as soon as `killed` is set.
+        """
+        self.ask(lambda api: api.get(f"{api.base_url}/_ping", timeout=seconds or self._timeout).raise_for_status(), killed=killed)
+
+    def image(self, name: str, killed: threading.Event | None = None) -> tuple[str, dict[str, str]]:
         """Return (id, labels) of an image that is here. Raises EngineProblem; nothing is ever pulled."""
-        with self.api() as api:
-            found = api.inspect_image(name)
+        found = self.ask(lambda api: api.inspect_image(name), killed=killed)
         return str(found["Id"]), dict((found.get("Config") or {}).get("Labels") or {})
 
     def has_image(self, name: str) -> bool:
@@ -96,28 +132,108 @@ class Engine:
     def close(self) -> None:
         """Let go of connections; the next use makes new ones."""
         with self._lock:
-            client, self._client = self._client, None
-        if client is not None:
-            client.close()
+            clients = (self._client, self._pinger)
+            self._client = self._pinger = None
+        for client in clients:
+            if client is not None:
+                client.close()
 
-    def _knock(self) -> None:
+    def _knock(self, timeout: float) -> None:
         """Connect and hang up, so that an engine that is gone is found here: docker-py leaves a socket open when it finds nobody."""
         path = socket_of(self.url)
         if path:
             with socket.socket(socket.AF_UNIX) as door:
-                door.settimeout(self._timeout)
+                door.settimeout(timeout)
                 door.connect(path)
 
     def _connected(self) -> Any:
         with self._lock:
-            if self._client is None:
-                import docker
+            client = self._client
+        if client is None:
+            made = self._made("auto", self._timeout)  # it asks for the version: an engine that hangs must keep nobody else waiting
+            with self._lock:
+                client = self._client = self._client or made
+            if client is not made:
+                made.close()
+        return client
 
-                given = docker.utils.kwargs_from_env()
-                if self._url is not None:
-                    given = {"base_url": self._url}
-                self._client = docker.APIClient(**given, version="auto", timeout=self._timeout)
-            return self._client
+    def _made(self, version: str, timeout: float) -> Any:
+        import docker
+
+        given = docker.utils.kwargs_from_env()
+        if self._url is not None:
+            given = {"base_url": self._url}
+        return docker.APIClient(**given, version=version, timeout=timeout)
+
+    def _problem(self) -> str | None:
+        """Ask the cheapest question by a connection of its own; say what is wrong."""
+        try:
+            with _translated():
+                self._knock(HANG_LIMIT)
+                if self._pinger is None:
+                    self._pinger = self._made(_ANY_VERSION, HANG_LIMIT)
+                self._pinger.ping()
+        except EngineProblem as problem:
+            if problem.code != ENGINE:
+                return None  # it answers
+            with self._lock:
+                # what it is and how it is spoken to may be another when it is back; requests under way still use the old ones
+                self._client = self._pinger = None
+            self._info = {}
+            return HANGS if problem.detail == _LATE else DIED
+        return None
+
+
+class _Asking(Generic[_T]):
+    """One request on a thread of its own, so that whoever asked can leave."""
+
+    def __init__(self, engine: Engine, question: Callable[[Any], _T], too_late: Callable[[_T], object] | None) -> None:
+        self._engine = engine
+        self._question = question
+        self._too_late = too_late
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._answers: list[_T] = []
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        """Ask."""
+        try:
+            with self._engine.api() as api:
+                answer = self._question(api)
+        except BaseException as error:  # it is raised where the question was asked
+            self._end(error)
+            return
+        with self._lock:
+            in_time = not self._over.is_set()
+            if in_time:
+                self._answers.append(answer)
+                self._over.set()
+        if not in_time and self._too_late is not None:
+            with suppress(EngineProblem):
+                self._too_late(answer)
+
+    def lost(self, problem: str) -> None:
+        """The engine does not answer: nobody waits any more."""
+        self._end(EngineProblem(ENGINE, problem))
+
+    def tick(self) -> None:
+        """It still answers: the question may take its time."""
+
+    def answer(self, killed: threading.Event | None) -> _T:
+        """Wait for the answer, and return or raise it."""
+        while not self._over.wait(None if killed is None else _LOOK):
+            if killed is not None and killed.is_set():
+                self._end(EngineProblem(KILLED.code, KILLED.detail))
+        if self._error is not None:
+            raise self._error
+        return self._answers[0]
+
+    def _end(self, error: BaseException) -> None:
+        with self._lock:
+            if not self._over.is_set():
+                self._error = error
+                self._over.set()
 
 
 def default_url() -> str:
@@ -162,8 +278,8 @@ def _translated() -> Iterator[None]:
         raise EngineProblem(IMAGE_MISSING if "image" in explanation.lower() else CONTAINER_GONE, explanation) from error
     except docker.errors.APIError as error:
         raise EngineProblem(REFUSED, scrubbed(error.explanation or error)) from error
-    except requests.exceptions.Timeout as error:
-        raise EngineProblem(ENGINE, "the docker engine does not answer in time") from error
+    except (requests.exceptions.Timeout, TimeoutError) as error:
+        raise EngineProblem(ENGINE, _LATE) from error
     except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, docker.errors.DockerException, OSError) as error:
         if isinstance(error, docker.errors.DockerException) and isinstance(
             error, (docker.errors.BuildError, docker.errors.InvalidArgument)

@@ -15,7 +15,7 @@ from claynet.actors.ports import SECOND, Blobs, Outcome, Work
 from claynet.envs.docker_cpu import DockerCpuEnvironment, DockerSettings
 from claynet.envs.docker_engine import ENGINE
 from claynet.envs.identity import hardware, identified
-from claynet.envs.lifecycle import FixedWork
+from claynet.envs.lifecycle import KILLED, FixedWork
 from claynet.envs.usage import OnUsage, no_usage
 from claynet.proto import layout
 
@@ -46,21 +46,21 @@ class DockerGpuEnvironment(DockerCpuEnvironment):
         """Nothing of a GPU is measured: what it is good for only an app's own benchmark says."""
         return FixedWork(Outcome("error", code=UNSUPPORTED, detail="a GPU is measured by the benchmarks of apps only"))
 
-    def _identify(self, runnable: Runnable) -> Outcome:
-        found = super()._identify(runnable)
+    def _identify(self, runnable: Runnable, killed: threading.Event) -> Outcome:
+        found = super()._identify(runnable, killed)
         if not found.ok:
             return found
         digest = msgspec.json.decode(found.reply)["digest"]
         return identified(digest, f"{hardware()} gpus {','.join(self._gpus.ids) or 'all'}")
 
-    def _look(self) -> Outcome:
-        found = super()._look()
-        return found if not found.ok else self._try_gpus()
+    def _look(self, killed: threading.Event) -> Outcome:
+        found = super()._look(killed)
+        return found if not found.ok else self._try_gpus(killed)
 
-    def _try_gpus(self) -> Outcome:
+    def _try_gpus(self, killed: threading.Event) -> Outcome:
         """Start a container with the GPUs that every other one would be given."""
-        end, _ = self._run_once("probe", ("python3", "-c", "pass"), _PATIENCE, threading.Event())
-        if end.ok or end.code == ENGINE:
+        end, _ = self._run_once("probe", ("python3", "-c", "pass"), _PATIENCE, killed)
+        if end.ok or end is KILLED or end.code == ENGINE:
             return end
         why = end.detail or end.status
         return Outcome("error", code=UNSUPPORTED, detail=f"the docker engine gives containers no GPU: {why}; {_REMEDY}")

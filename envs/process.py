@@ -226,7 +226,8 @@ class ProcessBackend:
 
     def usage(self) -> Usage | None:
         """What the child used, once it has ended."""
-        return self._child.usage() if self._child else None
+        used = self._child.usage() if self._child else None
+        return self._workspace.added_to(used) if used else None
 
     def log_tail(self) -> str:
         """Return the last of what the child wrote, at most 2 KiB."""

@@ -14,13 +14,14 @@ import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from claynet.actors.environment import Placement
 from claynet.actors.ports import Blobs, Digest, FileRef, Outcome, Work
 from claynet.envs.lifecycle import KILLED, OK
 from claynet.envs.paths import IO_ERROR, MISSING_BLOB, MISSING_FILE, TOO_LARGE, UNSAFE_PATH, FileProblem, split_file, split_path
+from claynet.envs.usage import Usage
 
 _STAGING = ".staging"
 _SMALL = 1024 * 1024
@@ -80,6 +81,12 @@ class Workspace:
         self._data_dir = data_dir
         self._parts = parts
         self.path = data_dir.path.joinpath(*parts)
+        self._placed = 0
+        self._collected = 0
+
+    def added_to(self, used: Usage) -> Usage:
+        """Return what a service used with the bytes that were put into and taken from its work dir so far."""
+        return replace(used, placed=self._placed, collected=self._collected)
 
     def make(self) -> Outcome:
         """Make the work dir where it is missing: OK. Raises FileProblem, or OSError."""
@@ -129,6 +136,7 @@ class Workspace:
                 self._data_dir.blobs.copy_to(file.digest, staged)
             except KeyError:
                 raise FileProblem(MISSING_BLOB, f"the blob for {file.path!r} is not here") from None
+            self._placed += staged.stat().st_size
             if self._data_dir.owner is not None:
                 os.chown(staged, *self._data_dir.owner)
             os.replace(staged, name, dst_dir_fd=parent)
@@ -149,6 +157,7 @@ class Workspace:
                 if killed.is_set():
                     return KILLED
                 found.append(collector.store(path))
+                self._collected += found[-1].size
         return Outcome("ok", files=tuple(found))
 
     def _discard(self, paths: Sequence[str], killed: threading.Event) -> Outcome:
