@@ -144,7 +144,7 @@ class Container:
         self._left_behind(self.id, self._spec.labels.get(RUNTIME_LABEL, ""))
         output = self._output
         if output is not None:  # a hung engine never ends it, and a thread waits for that
-            with suppress(OSError):
+            with suppress(OSError, AttributeError):  # it was closed at this moment
                 getattr(output, "_sock", output).shutdown(SHUT_RDWR)
 
     def tick(self) -> None:
@@ -188,6 +188,7 @@ class Container:
                     self._log.write(piece)
             except Exception:  # whatever docker-py raises from a connection that broke: how it ended is asked below
                 self._log.write(b"")
+        self._output = None
         self.look()
         try:
             end = self._await_end()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -47,12 +48,19 @@ while read -r order <&3; do
         end
         echo 0
         ;;
+    kill)
+        kill -KILL $engine
+        wait $engine
+        engine=
+        echo 0
+        ;;
     esac
 done
 end
+while umount "$folder/data" 2>/dev/null; do :; done  # a killed engine leaves its mount below that of the next
 rm -rf -- "$folder"
 """
-"""It reads orders and answers with the engine's process id, 0 for none; 20 s after a polite request it is impolite."""
+"""It reads orders and answers with the engine's process id, 0 for none. `stop` is polite, and impolite after 20 s; `kill` is not polite."""
 _START_SECONDS = 60.0
 _KNOCK_SECONDS = 0.1
 
@@ -73,6 +81,8 @@ class PrivateEngine:
         command = ["dockerd", "--data-root", f"{self.folder}/data", "--exec-root", f"{self.folder}/exec", "--pidfile", f"{self.folder}/pid"]
         command += ["-H", self.url, "--bridge=none", "--iptables=false", "--ip6tables=false", "--shutdown-timeout=5"]
         guard = ["/bin/sh", "-c", _GUARD, "sh", str(self.folder), *command]
+        self._pid = 0
+        self._is_orphaned = False
         # a session of its own: Ctrl-C at the tests must not end the engine before they have cleaned up
         self._guard = subprocess.Popen(guard, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
         try:
@@ -83,7 +93,7 @@ class PrivateEngine:
 
     def start(self) -> None:
         """Start it, as it is at first and after `stop`; it answers when this returns. Raises NoEngineError."""
-        pid = self._order("start")
+        self._pid = pid = self._order("start")
         deadline = time.monotonic() + _START_SECONDS
         while not answers(self.url):
             if time.monotonic() > deadline or not _lives(pid):
@@ -91,13 +101,35 @@ class PrivateEngine:
                 raise NoEngineError(f"docker tests: dockerd does not start here: {lines[-1] if lines else 'it said nothing'}")
             with suppress(subprocess.TimeoutExpired):
                 self._guard.wait(_KNOCK_SECONDS)
+        self._is_orphaned = False
 
     def stop(self) -> None:
         """End it with every container in it; its images, stopped containers and socket's place are kept. It is gone when this returns."""
         self._order("stop")
 
+    def kill(self) -> None:
+        """Kill it: its containers run on, until it is started again and ends them. It is gone when this returns."""
+        self._is_orphaned = True
+        noted = self.folder / "exec/containerd/containerd.pid"
+        containerd = int(noted.read_text())
+        self._order("kill")
+        while _lives(containerd):  # it ends with its parent
+            with suppress(subprocess.TimeoutExpired):
+                self._guard.wait(_KNOCK_SECONDS)
+        noted.unlink()  # dead, it is a zombie until somebody looks after it, which the next dockerd would take for a living one
+
+    def freeze(self) -> None:
+        """Let it hang: it answers nobody and closes nothing."""
+        os.kill(self._pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on, and do what it was asked meanwhile."""
+        os.kill(self._pid, signal.SIGCONT)
+
     def close(self) -> None:
         """End it and remove its folders."""
+        if self._is_orphaned:
+            self.start()  # nobody else ends its containers
         for pipe in (self._guard.stdin, self._guard.stdout):
             assert pipe is not None
             pipe.close()

@@ -23,7 +23,8 @@ from tests.runs.command import ROOT, SCENARIOS, trace
 pytestmark = pytest.mark.docker
 
 
-def test_every_task_finishes_though_the_engine_is_stopped_in_the_middle(second_engine: PrivateEngine, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["stopped", "killed"])
+def test_every_task_finishes_though_the_engine_is_taken_away_in_the_middle(second_engine: PrivateEngine, tmp_path: Path, how: str) -> None:
     command = [sys.executable, "-m", "claynet.cli.main", "run", str(SCENARIOS / "engine-dies.yaml"), "--out", str(tmp_path), "--json"]
     with closing(Engine(second_engine.url, timeout=60.0)) as engine:
         with engine.api() as api:
@@ -34,7 +35,7 @@ def test_every_task_finishes_though_the_engine_is_stopped_in_the_middle(second_e
             ended = next(event for event in events if "/slot/" in event["Actor"]["Attributes"]["claynet.runtime"])
             events.close()
             assert ended, "a subtask's container did what it was made for"
-            second_engine.stop()
+            second_engine.stop() if how == "stopped" else second_engine.kill()
             second_engine.start()
             answer, _ = run.communicate(timeout=400)
         finally:
