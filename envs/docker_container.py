@@ -53,7 +53,7 @@ class Container:
         self._when_over: list[Callable[[], None]] = []
         self._output: Any = None
         self._usage: Usage | None = None
-        self._so_far: tuple[int, int] | None = None
+        self._so_far: tuple[int, int | None] | None = None
         self._begun: int | None = None
         self.id = ""
 

@@ -24,8 +24,8 @@ def group_name(owner: str, number: int, info: Mapping[str, Any]) -> str:
     return f"/{_OURS}/{owner}/{number}"
 
 
-def used(group: str) -> tuple[int, int] | None:
-    """Return (processor time in ns, largest memory in bytes) of all that ran under a group; None when it cannot be read."""
+def used(group: str) -> tuple[int, int | None] | None:
+    """Return (processor time in ns, largest memory in bytes) of all that ran under a group; None for what cannot be read."""
     name = group.lstrip("/")
     if not name:
         return None
@@ -34,10 +34,10 @@ def used(group: str) -> tuple[int, int] | None:
         cpu, memory = int(stat.get("usage_usec", 0)) * 1000, _number(_ROOT / name / "memory.peak")
     else:
         cpu, memory = _number(_ROOT / "cpuacct" / name / "cpuacct.usage"), _number(_ROOT / "memory" / name / "memory.max_usage_in_bytes")
-    return (cpu, memory) if cpu else None
+    return (cpu, memory or None) if cpu else None  # a kernel older than 5.19 keeps no peak in its second layout
 
 
-def used_so_far(container: str) -> tuple[int, int] | None:
+def used_so_far(container: str) -> tuple[int, int | None] | None:
     """Return the same of a container that still runs, from its own control group; None when that is not seen from here."""
     return next(filter(None, (used(place) for place in (f"docker/{container}", f"system.slice/docker-{container}.scope"))), None)
 

@@ -16,6 +16,7 @@ from claynet.envs.docker_cpu import DockerCpuEnvironment, DockerSettings
 from claynet.envs.docker_limits import MIB, ContainerLimits, User, container_user
 from claynet.envs.docker_owner import HOME_LABEL, OWNER_LABEL, RUN_LABEL, containers_of
 from claynet.envs.owner import this_process
+from claynet.envs.usage import Usage
 from tests.envs.harness import Driver, MemoryBlobs, make_docker_cpu, ok
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("docker_images")]
@@ -112,24 +113,31 @@ def test_usage_is_known_of_short_lives_too(docker_cpu: DockerCpuEnvironment) -> 
     provider = service(docker_cpu, "parts")
     assert provider.usage() is None
     ok(provider.start().run())
+    ok(provider.call("RunBenchmark", b"").run())
     ok(provider.stop().run())
     used = provider.usage()
     assert used is not None
     assert used.wall > 0
-    if os.geteuid() == 0 and docker_cpu.engine.info()["CgroupDriver"] == "cgroupfs":
+    if docker_cpu.engine.info()["CgroupDriver"] == "cgroupfs":  # whoever is not root reads it when the call is answered
+        assert used.cpu is not None
+        assert used.max_rss is not None
         assert used.wall * (os.cpu_count() or 1) > used.cpu > 20_000_000  # importing gRPC alone takes more
         assert used.max_rss > 5 * MIB
 
 
 def test_what_a_service_used_is_told_once(tmp_path: Path, blobs: MemoryBlobs) -> None:
-    told: list[str] = []
-    environment = DockerCpuEnvironment(tmp_path, blobs, on_usage=lambda name, _used: told.append(name))
+    told: list[tuple[str, Usage]] = []
+    environment = DockerCpuEnvironment(tmp_path, blobs, on_usage=lambda name, used: told.append((name, used)))
     for name in ("a", "b"):
         provider = service(environment, "parts", name)
+        ok(provider.place([Placement("in/1", blobs.put(b"abc"))]).run())
         ok(provider.start().run())
+        ok(provider.collect("in", ["1"]).run())
+        ok(provider.stop().run())
         ok(provider.stop().run())
     environment.close()
-    assert told == ["node/a", "node/b"]
+    assert [name for name, _ in told] == ["node/a", "node/b"]
+    assert [(used.placed, used.collected) for _, used in told] == [(3, 3)] * 2
 
 
 def test_the_environment_is_measured_in_a_container_that_is_gone_afterwards(docker_cpu: DockerCpuEnvironment) -> None:

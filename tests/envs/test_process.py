@@ -122,9 +122,12 @@ def test_what_a_service_used_is_told_once(data_dir: Path, blobs: MemoryBlobs) ->
     )
     for name in ("a", "b"):
         service = environment.backend(runnable(environment), "provider", f"node/{name}", f"provider/{name}")
+        ok(service.place([Placement(f"in/{part}", blobs.put(b"abc")) for part in range(2)]).run())
         ok(service.start().run())
+        ok(service.collect("in", ["1"]).run())
         ok(service.stop().run())
         ok(service.stop().run())
     environment.close()
     assert [name for name, _ in told] == ["node/a", "node/b"]
     assert all(used.wall > 0 and used.cpu for _, used in told)
+    assert [(used.placed, used.collected) for _, used in told] == [(6, 3)] * 2

@@ -1,8 +1,10 @@
 """A tape replays a paced run without any outside work: the same trace; a tape of anything else is refused."""
 
+import json
+
 import pytest
 
-from tests.runs.command import SCENARIOS, children, claynet
+from tests.runs.command import SCENARIOS, children, claynet, trace
 
 FIRST_LIGHT = SCENARIOS / "first-light.yaml"
 
@@ -14,6 +16,17 @@ def recorded(tmp_path_factory):
     code, report = claynet("run", FIRST_LIGHT, "--out", out)
     assert code == 0, report
     return out, report, set(children()) - before
+
+
+def test_each_service_is_once_in_the_log_of_what_they_used(recorded):
+    out = recorded[0]
+    lines = [json.loads(line) for line in (out / "logs" / "usage.jsonl").read_text().splitlines()]
+    ran = {line["id"] for line in trace(out) if line["kind"] == "runtime" and line["state"] == "running"}
+    assert ran <= {line["runtime"] for line in lines}
+    assert len({line["runtime"] for line in lines}) == len(lines)
+    assert all(line["wall"] > 0 and line["cpu"] > 0 and line["max_rss"] > 0 for line in lines)
+    for side in ("placed", "collected"):
+        assert all(line[side] > 0 for line in lines if "/slot/" in line["runtime"] and line["runtime"] in ran)
 
 
 def test_a_replay_gives_the_same_trace_hash(recorded, tmp_path):
