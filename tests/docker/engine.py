@@ -60,7 +60,7 @@ end
 while umount "$folder/data" 2>/dev/null; do :; done  # a killed engine leaves its mount below that of the next
 rm -rf -- "$folder"
 """
-"""It reads orders and answers with the engine's process id, 0 for none. `stop` is polite, and impolite after 20 s; `kill` is not polite."""
+"""It reads orders and answers with the engine's process id, 0 for none. `stop` is polite for 20 s; `kill` is not."""
 _START_SECONDS = 60.0
 _KNOCK_SECONDS = 0.1
 

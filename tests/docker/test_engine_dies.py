@@ -1,4 +1,4 @@
-"""The engine is taken away in the middle of a run and comes back: nothing of it is lost but time. And probes wait for it, until they are killed."""
+"""The engine is taken away in the middle of a run and comes back: nothing but time is lost. And probes that wait for it."""
 
 from __future__ import annotations
 
