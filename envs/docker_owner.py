@@ -23,8 +23,7 @@ HOME_LABEL = "claynet.home"
 """The owner's folder, where its lock is."""
 _CONTAINERS = "containers"
 """Under this name homes say in which engines there are some."""
-_GONE_ALREADY = frozenset({CONTAINER_GONE, REFUSED})
-"""Removing what another sweep is removing at this moment is refused: as good as done."""
+_GONE = frozenset({CONTAINER_GONE})
 _REMOVAL = 15.0
 """Seconds that removing one container may take: it is killed first, and the machine may be busy."""
 _SWEEP = 2.0
@@ -52,13 +51,20 @@ def containers_of(engine: Engine, owner: str | None = None) -> list[Mapping[str,
 
 
 def remove(engine: Engine, container: str) -> None:
-    """Remove a container, running or not; one that is gone already is as good. Raises EngineProblem."""
-
-    def gone() -> None:
+    """Remove a container, running or not, and return when it is gone; one that is gone already is as good. Raises EngineProblem."""
+    try:
         with engine.api() as api:
             api.remove_container(container, v=True, force=True)
+    except EngineProblem as problem:
+        if problem.code == REFUSED:  # somebody else, such as another sweep, is removing it at this moment
+            ignoring(_GONE, lambda: _await_removal(engine, container))
+        elif problem.code not in _GONE:
+            raise
 
-    ignoring(_GONE_ALREADY, gone)
+
+def _await_removal(engine: Engine, container: str) -> None:
+    with engine.api() as api:
+        api.wait(container, timeout=_REMOVAL, condition="removed")
 
 
 class Containers:

@@ -13,8 +13,8 @@ from pathlib import Path
 from claynet.envs.registry import outsides
 
 
-def children() -> frozenset[int]:
-    """Return the ids of this process's living children, and of theirs."""
+def children(of: int | None = None) -> frozenset[int]:
+    """Return the ids of a process's living children (this one's, unless another is named), and of theirs."""
     parents: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -24,7 +24,7 @@ def children() -> frozenset[int]:
         if state != "Z":
             parents[int(stat.parent.name)] = int(parent)
     found: set[int] = set()
-    ring = {os.getpid()}
+    ring = {os.getpid() if of is None else of}
     while ring:
         ring = {child for child, parent in parents.items() if parent in ring} - found
         found |= ring

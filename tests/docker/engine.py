@@ -96,7 +96,7 @@ class PrivateEngine:
         self._pid = pid = self._order("start")
         deadline = time.monotonic() + _START_SECONDS
         while not answers(self.url):
-            if time.monotonic() > deadline or not _lives(pid):
+            if time.monotonic() > deadline or not lives(pid):
                 lines = (self.folder / "log").read_text(errors="replace").strip().splitlines()
                 raise NoEngineError(f"docker tests: dockerd does not start here: {lines[-1] if lines else 'it said nothing'}")
             with suppress(subprocess.TimeoutExpired):
@@ -113,7 +113,7 @@ class PrivateEngine:
         noted = self.folder / "exec/containerd/containerd.pid"
         containerd = int(noted.read_text())
         self._order("kill")
-        while _lives(containerd):  # it ends with its parent
+        while lives(containerd):  # it ends with its parent
             with suppress(subprocess.TimeoutExpired):
                 self._guard.wait(_KNOCK_SECONDS)
         noted.unlink()  # dead, it is a zombie until somebody looks after it, which the next dockerd would take for a living one
@@ -154,7 +154,7 @@ class PrivateEngine:
         return int(self._guard.stdout.readline())
 
 
-def _lives(pid: int) -> bool:
+def lives(pid: int) -> bool:
     """Tell whether a process runs; the guard's dead child is a zombie until the guard looks after it."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]

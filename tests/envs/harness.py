@@ -15,7 +15,7 @@ from claynet.envs.docker_cpu import DockerCpuEnvironment
 from claynet.envs.inproc import InprocEnvironment
 from claynet.envs.model import ModelEnvironment
 from claynet.envs.process import ProcessEnvironment
-from claynet.envs.resolve import AppTable
+from claynet.envs.resolve import AppTable, split_tag
 from claynet.proto import golem_task_api_pb2 as pb
 
 _T = TypeVar("_T")
@@ -124,7 +124,8 @@ def make_docker_cpu(data_dir: Path, blobs: MemoryBlobs) -> DockerCpuEnvironment:
 
 
 def runnable(environment: Environment, image: str = "parts") -> Runnable:
-    found = environment.resolve("docker_cpu", json.dumps({"image": image, "tag": "1"}))
+    name, tag = split_tag(image)
+    found = environment.resolve("docker_cpu", json.dumps({"image": name, "tag": tag or "1"}))
     assert isinstance(found, Runnable)
     return found
 
