@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from claynet.actors.ports import Outcome, Work
 from claynet.envs.docker_backend import DockerBackend
 from claynet.envs.docker_cpu import DockerCpuEnvironment
+from claynet.envs.docker_engine import Engine
 from tests.envs.harness import Driver, ok
 
 
@@ -47,3 +51,25 @@ def computing(environment: DockerCpuEnvironment, work_dir: Path) -> tuple[Docker
     with fifo.open("rb") as began:
         assert began.read() == b"!"
     return provider, running
+
+
+def events(engine: Engine, **filters: object) -> Any:
+    """What the engine tells of its containers from now on: an iterator, to be closed and let go of."""
+    with engine.api() as api:
+        return api.events(decode=True, filters={"type": "container", **filters})
+
+
+def let_go(stream: Any) -> None:
+    """Close the rest of a stream of events that is closed and that nobody reads any more: the file on its socket."""
+    stream._response.close()
+
+
+@contextmanager
+def events_of(engine: Engine, **filters: object) -> Iterator[Iterator[Mapping[str, Any]]]:
+    """The same for a thread that stops reading before the block ends."""
+    stream = events(engine, **filters)
+    try:
+        yield stream
+    finally:
+        stream.close()
+        let_go(stream)

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import threading
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from claynet.envs.docker_cpu import DockerCpuEnvironment, DockerSettings
 from claynet.envs.docker_engine import Engine
 from claynet.envs.docker_owner import OWNER_LABEL
 from tests.docker.engine import PrivateEngine
+from tests.docker.services import events_of
 from tests.envs.harness import MemoryBlobs, code
 from tests.runs.command import ROOT, SCENARIOS, trace
 
@@ -26,21 +27,17 @@ pytestmark = pytest.mark.docker
 @pytest.mark.parametrize("how", ["stopped", "killed"])
 def test_every_task_finishes_though_the_engine_is_taken_away_in_the_middle(second_engine: PrivateEngine, tmp_path: Path, how: str) -> None:
     command = [sys.executable, "-m", "claynet.cli.main", "run", str(SCENARIOS / "engine-dies.yaml"), "--out", str(tmp_path), "--json"]
-    with closing(Engine(second_engine.url, timeout=60.0)) as engine:
-        with engine.api() as api:
-            events = api.events(decode=True, filters={"type": "container", "event": ["die"], "label": "claynet.side=provider"})
-        variables = {**os.environ, "DOCKER_HOST": second_engine.url}
-        run = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        try:
-            ended = next(event for event in events if "/slot/" in event["Actor"]["Attributes"]["claynet.runtime"])
-            events.close()
-            assert ended, "a subtask's container did what it was made for"
-            second_engine.stop() if how == "stopped" else second_engine.kill()
-            second_engine.start()
-            answer, _ = run.communicate(timeout=400)
-        finally:
-            run.kill()
-            run.wait()
+    variables = {**os.environ, "DOCKER_HOST": second_engine.url}
+    with closing(Engine(second_engine.url, timeout=60.0)) as engine, ExitStack() as stack:
+        with events_of(engine, event="die", label="claynet.side=provider") as ends:
+            run = stack.enter_context(
+                subprocess.Popen(command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            )
+            stack.callback(run.kill)
+            assert next(end for end in ends if "/slot/" in end["Actor"]["Attributes"]["claynet.runtime"]), "a subtask's container ended"
+        second_engine.stop() if how == "stopped" else second_engine.kill()
+        second_engine.start()
+        answer, _ = run.communicate(timeout=400)
         report = json.loads(answer)
         assert run.returncode == 0, report
         assert report["tasks"]["finished"] == report["tasks"]["total"] == 1

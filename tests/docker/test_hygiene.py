@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from claynet.envs.docker_engine import Engine
 from claynet.envs.docker_owner import HOME_LABEL, OWNER_LABEL, containers_of
 from claynet.sim.watch.leftovers import children
 from tests.docker.engine import PrivateEngine, lives
+from tests.docker.services import events_of
 from tests.docker.test_leftovers import NODE
 from tests.envs.harness import ROOT
 from tests.runs.command import SCENARIOS, claynet
@@ -70,24 +71,14 @@ def a_run(name: str, repeat: int, temporary: Path) -> Iterator[subprocess.Popen[
             file.unlink()
 
 
-class Starts:
-    """Waits for containers to start, as the engine tells it."""
-
-    def __init__(self, engine: Engine) -> None:
-        with engine.api() as api:
-            self._events = api.events(decode=True, filters={"type": "container", "event": "start", "label": OWNER_LABEL})
-
-    def next(self, base: Path, *known: str) -> tuple[str, Path]:
-        """Return (owner, home) of the next one in this folder that is of none of the known owners."""
-        for event in self._events:
-            labels = event["Actor"]["Attributes"]
-            home = Path(labels[HOME_LABEL])
-            if home.is_relative_to(base) and labels[OWNER_LABEL] not in known:
-                return labels[OWNER_LABEL], home
-        raise AssertionError("the engine tells no more events")
-
-    def close(self) -> None:
-        self._events.close()
+def next_owner(starts: Iterator[Mapping[str, Any]], base: Path, *known: str) -> tuple[str, Path]:
+    """Return (owner, home) of the next container that starts in this folder and is of none of the known owners."""
+    for event in starts:
+        labels = event["Actor"]["Attributes"]
+        home = Path(labels[HOME_LABEL])
+        if home.is_relative_to(base) and labels[OWNER_LABEL] not in known:
+            return labels[OWNER_LABEL], home
+    raise AssertionError("the engine tells no more events")
 
 
 def left_in(folder: Path, owner: str) -> list[Path]:
@@ -97,10 +88,14 @@ def left_in(folder: Path, owner: str) -> list[Path]:
 
 
 def test_any_run_removes_what_a_killed_one_left_and_nothing_of_a_living_one(temporary: Path, tutorial_image: str) -> None:
-    with closing(Engine()) as engine, closing(Starts(engine)) as starts, a_run("living", 4, temporary) as living:
-        alive, _ = starts.next(temporary)
+    with (
+        closing(Engine()) as engine,
+        events_of(engine, event="start", label=OWNER_LABEL) as starts,
+        a_run("living", 4, temporary) as living,
+    ):
+        alive, _ = next_owner(starts, temporary)
         with a_run("killed", 4, temporary) as killed:
-            dead, home = starts.next(temporary, alive)
+            dead, home = next_owner(starts, temporary, alive)
             processes = children(killed.pid)
             os.kill(killed.pid, signal.SIGKILL)
             killed.wait()
@@ -123,9 +118,9 @@ def test_any_run_removes_what_a_killed_one_left_and_nothing_of_a_living_one(temp
 
 
 def test_a_killed_runs_containers_are_found_from_another_folder_for_temporary_files(temporary: Path, tutorial_image: str) -> None:
-    with closing(Engine()) as engine, closing(Starts(engine)) as starts:
+    with closing(Engine()) as engine, events_of(engine, event="start", label=OWNER_LABEL) as starts:
         with a_run("killed", 4, temporary) as killed:
-            dead, home = starts.next(temporary)
+            dead, home = next_owner(starts, temporary)
             os.kill(killed.pid, signal.SIGKILL)
             killed.wait()
         assert home.exists()

@@ -17,7 +17,7 @@ from claynet.envs.engine_watch import GAP
 from claynet.envs.owner import this_process
 from claynet.envs.usage import Usage
 from tests.docker.engine import PrivateEngine
-from tests.docker.services import Running, computing, service
+from tests.docker.services import Running, computing, events_of, service
 from tests.envs.harness import Driver, MemoryBlobs, code, ok
 
 pytestmark = pytest.mark.docker
@@ -85,11 +85,9 @@ def test_a_call(environment: DockerCpuEnvironment, shared_second_engine: Private
 
 @pytest.mark.parametrize("how", WAYS)
 def test_a_start(environment: DockerCpuEnvironment, shared_second_engine: PrivateEngine, how: str) -> None:
-    with environment.engine.api() as api:
-        events = api.events(decode=True, filters={"type": "container", "event": "start"})
-    start = Running(service(environment, "mute").start())
-    next(iter(events))
-    events.close()
+    with events_of(environment.engine, event="start") as starts:
+        start = Running(service(environment, "mute").start())
+        next(starts)
     with without(shared_second_engine, how):
         assert code(start.outcome(SOON)) == "engine"
     assert_works_again(environment)

@@ -13,6 +13,7 @@ import pytest
 from claynet.envs.docker_engine import Engine, EngineProblem
 from claynet.envs.docker_owner import OWNER_LABEL, RUN_LABEL
 from tests.docker.engine import PrivateEngine
+from tests.docker.services import events, let_go
 from tests.runs.command import SCENARIOS, claynet, trace
 
 TESTNET = SCENARIOS / "docker-testnet.yaml"
@@ -28,9 +29,7 @@ class Watcher:
         self.started: set[str] = set()
         self.missed: list[str] = []
         self._engine = Engine(url, timeout=60.0)
-        with self._engine.api() as api:
-            filters = {"type": "container", "event": ["create", "start"], "label": OWNER_LABEL}
-            self._events = api.events(decode=True, filters=filters)
+        self._events = events(self._engine, event=["create", "start"], label=OWNER_LABEL)
         self._thread = threading.Thread(target=self._watch)
 
     def __enter__(self) -> Self:
@@ -40,6 +39,7 @@ class Watcher:
     def __exit__(self, *exc: object) -> None:
         self._events.close()
         self._thread.join()
+        let_go(self._events)
         self._engine.close()
 
     def _watch(self) -> None:
