@@ -8,6 +8,7 @@ Ids are strings, amounts integers of 10^-9 token, reasons one line for people. `
 | `node` | `state` (started, stopped), `id` (the node id) |
 | `task` | `id`, `name`, `app` (app id), `before` (null when made), `state`, `reason` |
 | `results` | `id`, `name`: a finished task's; `files`: its final results, each `[name, digest, size]`, stored as blobs of the node; `problem`: why they could not be (else empty) |
+| `delivered` | `id` (a task's), `folder`: its final results were copied there; `problem`: why they could not be (else empty) |
 | `subtask` | `id`, `task`, `name` (the task's), `provider` (node id), `before`, `state`, `reason`: the requestor's view |
 | `offer` | `task`, `name`, `provider`, `price`, `score`: the requestor pooled it |
 | `decline` | `task`, `provider`, `rule`, `detail`, `by` (`provider`: it says why it does not offer or take; `requestor`: why an offer is not used) |
@@ -33,3 +34,29 @@ Subtask states: requested, assigned, computing, fetching, verifying, awaiting_da
 
 TASK_FINAL = frozenset({"failed_to_create", "finished", "failed", "aborted", "timed_out"})
 SUBTASK_FINAL = frozenset({"finished", "failed", "timed_out", "cancelled", "restarted", "refused"})
+KINDS = frozenset(
+    {
+        "actor_failed",
+        "benchmark",
+        "decline",
+        "deleted",
+        "delivered",
+        "descriptor",
+        "environment",
+        "evidence",
+        "ignored",
+        "lending",
+        "misuse",
+        "node",
+        "offer",
+        "payment",
+        "results",
+        "runtime",
+        "slot",
+        "source",
+        "subtask",
+        "tampered",
+        "task",
+    }
+)
+"""Every kind of the table."""

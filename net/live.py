@@ -7,6 +7,7 @@ Knows which implementation of each port a live node has, and the layout of a dat
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -20,13 +21,22 @@ from claynet.actors.ledger import EmbeddedLedger
 from claynet.actors.node import EFFECT_TYPES, STATE_TYPES, Node, build_node
 from claynet.actors.ports import SECOND, Blobs, EventSink, NodeId
 from claynet.actors.world import Ports
+from claynet.net.app_shelf import AppShelf
+from claynet.net.data_dir import DataDir
 from claynet.net.disk_blobs import DiskBlobs
+from claynet.net.event_hub import EventHub
 from claynet.net.identity import Ed25519Signer, load_or_make_key
+from claynet.net.lending import Lending
 from claynet.net.p2p import P2PNetwork
+from claynet.net.peers import Peers
+from claynet.net.result_keeper import ResultKeeper
+from claynet.net.seen_store import SeenStore
 from claynet.net.sqlite_store import SqliteStore
 from claynet.net.system_entropy import SystemEntropy
 from claynet.net.thread_jobs import ThreadJobs
 from claynet.net.threads_system import ThreadsSystem
+from claynet.net.view import NodeView
+from claynet.net.view_values import RECORDS
 from claynet.net.wall_clock import WallClock
 
 OPENING_BALANCE = 1_000 * SECOND
@@ -58,13 +68,29 @@ class LiveNode:
         port: int = 0,
     ) -> None:
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.data_dir = DataDir(data_dir)
+        self._host = host
+        self.view = NodeView()
         self._signer = Ed25519Signer(load_or_make_key(data_dir / "identity.pem"))
-        self._store = SqliteStore(data_dir / "node.sqlite", STATE_TYPES | _Lives, EFFECT_TYPES)
-        self._blobs = DiskBlobs(data_dir / "blobs")
-        self._system = ThreadsSystem()
+        with ExitStack() as undo:
+            kept = STATE_TYPES | _Lives | RECORDS
+            self._store = SeenStore(SqliteStore(data_dir / "node.sqlite", kept, EFFECT_TYPES), self.view.committed)
+            undo.callback(self._store.close)
+            self.view.load(self._store.load())
+            self._system = ThreadsSystem()
+            undo.callback(self._system.shutdown)
+            self._network = P2PNetwork(self._system, self._signer, host, port)
+            undo.callback(self._network.shutdown)
+            self._blobs = DiskBlobs(data_dir / "blobs")
+            self.results = ResultKeeper(self._store, self.view, self._blobs)
+            self.hub = EventHub(self.view.on_event, self.results.on_event, lambda event: sink.emit(event.kind, **event.fields))
+            self.apps = AppShelf(self.data_dir.apps, self._store, config.descriptors)
+            made = environments(data_dir / "work", self._blobs)
+            undo.pop_all()
+        config = replace(config, descriptors=self.apps.files, disabled_apps=self.apps.disabled | config.disabled_apps)
         self._clock = WallClock(self._system)
         self._jobs = ThreadJobs(self._system)
-        self._network = P2PNetwork(self._system, self._signer, host, port)
+        self.peers = Peers(self._network)
         ports = Ports(
             system=self._system,
             clock=self._clock,
@@ -75,10 +101,11 @@ class LiveNode:
             blobs=self._blobs,
             store=self._store,
             ledger=EmbeddedLedger(self._store, OPENING_BALANCE),
-            environments=environments(data_dir / "work", self._blobs),
-            sink=sink,
+            environments=made,
+            sink=self.hub,
         )
         self.node: Node = build_node(replace(config, life=self._next_life()), ports)
+        self.lending = Lending(self.node, self._store, self.view)
 
     @property
     def node_id(self) -> NodeId:
@@ -89,6 +116,26 @@ class LiveNode:
     def port(self) -> int:
         """The TCP port that it listens on, once entered."""
         return self._network.port
+
+    @property
+    def listens(self) -> str:
+        """HOST:PORT of that."""
+        return f"[{self._host}]:{self.port}" if ":" in self._host else f"{self._host}:{self.port}"
+
+    @property
+    def network(self) -> P2PNetwork:
+        """Its links."""
+        return self._network
+
+    @property
+    def store(self) -> SeenStore:
+        """What it remembers."""
+        return self._store
+
+    @property
+    def environments(self) -> Mapping[str, Environment]:
+        """What runs apps on it, by name."""
+        return self.node.ports.environments
 
     @property
     def blobs(self) -> DiskBlobs:
@@ -106,7 +153,9 @@ class LiveNode:
 
     def __enter__(self) -> Self:
         try:
+            self.results.start(self.hub.emit)
             self.node.start()
+            self.lending.start()
         except BaseException:
             self._close()
             raise
@@ -117,11 +166,13 @@ class LiveNode:
         self._close()
 
     def _close(self) -> None:
+        self.results.stop()
         self._jobs.close()
         self._system.shutdown()
         self._clock.close()
         self._network.shutdown()
         self._store.close()
+        self.hub.close()
 
     def _next_life(self) -> int:
         lives = next((state.count for key, state, _ in self._store.load() if key == "lives"), 0) + 1

@@ -127,6 +127,11 @@ class P2PNetwork:
                 return
         refuse(f"{_where((host, port))}: " + ("the network is shut down" if closed else "nobody listens on this side yet"))
 
+    def linked(self) -> dict[NodeId, str]:
+        """Return the nodes that a link stands to, and the place of the latest link to each."""
+        with self._condition:
+            return {link.peer: link.where for link in self._links.values()}
+
     def attach(self, link: LinkId, address: Address) -> None:
         """From now on LinkBytes and LinkDown of this link go to `address`; what came before is delivered first."""
         found = self._links.get(link)

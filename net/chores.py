@@ -1,0 +1,111 @@
+"""What a live node looks after again and again: descriptors that changed, the hours in which it lends, peers that it wants a link to.
+
+Knows when each is due. Must not know how any of it is done. One thread; a chore that fails is logged and comes again.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from claynet.net.hours import reason_to_rest
+from claynet.net.live import LiveNode
+from claynet.net.machine import this_machine
+from claynet.net.peers import PeerError
+from claynet.net.settings import NodeSettings
+
+logger = logging.getLogger(__name__)
+
+_TICK = 1.0
+_FILES_EVERY = 2.0
+_HOURS_EVERY = 10.0
+_CALL_FIRST = 1.0
+_CALL_MOST = 60.0
+_CALL_LIMIT = 10.0
+_LAST = 1.0
+"""Seconds, all of them. A call under way at the end finds the network shut down."""
+_HOURS = "hours"
+
+
+@dataclass(slots=True)
+class _Chore:
+    work: Callable[[], float]
+    """Does it, and says in how many seconds it comes again."""
+    due: float = 0.0
+
+
+class Chores:
+    """Those of one node; started once, stopped once."""
+
+    def __init__(self, live: LiveNode, settings: NodeSettings) -> None:
+        self._live = live
+        self._settings = settings
+        self._over = threading.Event()
+        self._chores = [_Chore(self._look_at_files)]
+        if "provider" in settings.roles and (settings.lend_hours.ranges or settings.lend_idle_only):
+            self._cores = this_machine(live.data_dir.path).cores
+            self._chores.append(_Chore(self._mind_hours))
+        self._threads = [threading.Thread(target=self._go_round, name="chores", daemon=True)]
+        self._threads += [
+            threading.Thread(target=self._keep_calling, args=place, name=f"call-{place[0]}-{place[1]}", daemon=True)
+            for place in settings.peers
+        ]
+
+    def start(self) -> None:
+        """Begin."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End."""
+        self._over.set()
+        for thread in self._threads:
+            thread.join(_LAST)
+
+    def _go_round(self) -> None:
+        while not self._over.wait(_TICK):
+            for chore in self._chores:
+                if time.monotonic() >= chore.due:
+                    try:
+                        wait = chore.work()
+                    except Exception:  # of a folder that is gone, say: the node goes on, and so does this
+                        logger.exception("a chore failed")
+                        wait = _HOURS_EVERY
+                    chore.due = time.monotonic() + wait
+
+    def _look_at_files(self) -> float:
+        apps = self._live.apps
+        if apps.refresh():
+            self._live.node.set_apps(apps.files, apps.disabled)
+        return _FILES_EVERY
+
+    def _mind_hours(self) -> float:
+        settings, now = self._settings, datetime.now()
+        own = sum(slot.is_busy for slot in self._live.view.slots()) * settings.lend_cores / settings.lend_slots
+        minute = now.hour * 60 + now.minute
+        why = reason_to_rest(settings.lend_hours, settings.lend_idle_only, minute, os.getloadavg()[0], own, self._cores)
+        if why:
+            self._live.lending.hold(_HOURS, why)
+        else:
+            self._live.lending.let(_HOURS)
+        return _HOURS_EVERY
+
+    def _keep_calling(self, host: str, port: int) -> None:
+        """Keep a link to a node of the settings; each failure doubles the wait, and some chance keeps many nodes from calling at once."""
+        pause, peer = _CALL_FIRST, None
+        while True:
+            if peer is None or peer not in self._live.peers.linked():
+                try:
+                    peer = self._live.peers.connect(host, port, _CALL_LIMIT)
+                    pause = _CALL_FIRST
+                except PeerError as problem:
+                    logger.info("peer %s:%d is not reached: %s", host, port, problem)
+                    pause = min(_CALL_MOST, 2 * pause)
+            if self._over.wait(pause * random.uniform(0.75, 1.25)):
+                return

@@ -1,0 +1,79 @@
+"""What a node is built from, made of its settings.
+
+Knows settings, what the environments' kinds ask for and how machines are shared out. Must not know files, nor how a node is run.
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from claynet.actors.config import NodeConfig, ProviderConfig, RequestorConfig
+from claynet.actors.environment import Environment
+from claynet.actors.ports import Blobs
+from claynet.envs import registry
+from claynet.envs.registry import EnvironmentKind, EnvironmentSettings
+from claynet.envs.resolve import AppTable
+from claynet.net.live import MakeEnvironments
+from claynet.net.settings import NodeSettings
+
+_MIB = 2**20
+
+
+def node_config(settings: NodeSettings, descriptors: tuple[tuple[str, str], ...]) -> NodeConfig:
+    """Return the node's configuration; `descriptors` are those that claynet itself brings."""
+    requestor = RequestorConfig(env=settings.run_requestor) if "requestor" in settings.roles else None
+    provider = None
+    if "provider" in settings.roles:
+        provider = ProviderConfig(
+            env=settings.run_provider,
+            price=settings.lend_price,
+            slots=settings.lend_slots,
+            memory_mib=settings.lend_memory / settings.lend_slots / _MIB,
+            whitelist=settings.lend_sources,
+        )
+    return NodeConfig(name=name_of(settings), requestor=requestor, provider=provider, descriptors=descriptors)
+
+
+def name_of(settings: NodeSettings) -> str:
+    """Return what the node is called: the machine's name when its operator gave none."""
+    return settings.name or re.sub(r"[^A-Za-z0-9._-]", "-", platform.node())[:63].strip(".-") or "node"
+
+
+def environments_of(settings: NodeSettings) -> MakeEnvironments:
+    """Return what makes the environments that the node's roles need."""
+
+    def make(folder: Path, blobs: Blobs) -> Mapping[str, Environment]:
+        made: dict[str, Environment] = {}
+        try:
+            for name in settings.environments:
+                kind = registry.find(name)
+                chosen = EnvironmentSettings(
+                    data_dir=folder / name, blobs=blobs, table=AppTable.installed(), options=options_of(kind, name, settings)
+                )
+                made[name] = kind.make(chosen)
+        except BaseException:
+            for environment in made.values():
+                environment.close()
+            raise
+        return made
+
+    return make
+
+
+def options_of(kind: EnvironmentKind, name: str, settings: NodeSettings) -> msgspec.Struct | None:
+    """Return a slot's share of what is lent, as far as this kind of environment can keep to it; None where nothing of others runs."""
+    if "provider" not in settings.roles or name != settings.run_provider:
+        return None
+    shares: dict[str, Any] = {
+        "memory": settings.lend_memory // settings.lend_slots,
+        "cpus": settings.lend_cores / settings.lend_slots,
+        "disk": settings.lend_disk // settings.lend_slots,
+    }
+    asked = {field.name for field in msgspec.structs.fields(kind.options)}
+    return msgspec.convert({key: share for key, share in shares.items() if key in asked}, kind.options)

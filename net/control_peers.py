@@ -1,0 +1,91 @@
+"""The control API's service `Peers`: other nodes, what they did for this one, and making links.
+
+Knows the view and the peers. Must not know how links are made.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+from claynet.net.control_calls import Call, NotFound, Refused, WrongUse
+from claynet.net.control_host import Host
+from claynet.net.peers import PeerError
+from claynet.net.reasons import reason_of
+from claynet.proto import node_pb2 as api
+
+CONNECT = 8.0
+"""Seconds that a link may take."""
+_LEAST = 4
+_PLACE = re.compile(r"(?:\[([0-9A-Fa-f:.%]+)\]|([^\s:]+)):([0-9]{1,5})")
+
+
+class PeersService:
+    """Other nodes."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def on_list(self, _request: api.PeersRequest, _call: Call) -> api.PeersReply:
+        """All that are linked, or that anything was heard of."""
+        return api.PeersReply(peers=self._messages(self._known()))
+
+    def on_show(self, request: api.PeerId, _call: Call) -> api.Peer:
+        """One of them."""
+        known = self._known()
+        found = [peer for peer in known if len(request.id) >= _LEAST and peer.startswith(request.id)]
+        if not found:
+            raise NotFound(f"this node has heard of no node {request.id!r}; `claynet peer list` shows those it knows")
+        if len(found) > 1:
+            raise Refused(f"{request.id!r} may be one of {len(found)} nodes; give more of the id")
+        return self._messages(found)[0]
+
+    def on_connect(self, request: api.ConnectRequest, _call: Call) -> api.ConnectReply:
+        """Make a link by an address."""
+        found = _PLACE.fullmatch(request.address.strip())
+        if found is None or not 0 < int(found[3]) < 65536:
+            raise WrongUse(f"{request.address!r} is no address; write HOST:PORT, or [ADDRESS]:PORT for IPv6")
+        try:
+            peer = self._host.peers.connect(found[1] or found[2], int(found[3]), CONNECT)
+        except PeerError as error:
+            raise Refused(f"no link to {request.address}: {error}") from None
+        return api.ConnectReply(peer=peer)
+
+    def _known(self) -> list[str]:
+        view = self._host.view
+        earned, spent = view.paid()
+        subtasks, slots = view.subtasks(), view.slots()
+        heard = (*view.providers(), *earned, *spent, *(one.provider for one in subtasks), *(one.requestor for one in slots))
+        declined = (peer for task in view.tasks() for peer in view.declines(task.id))
+        return list(dict.fromkeys((*self._host.peers.linked(), *heard, *declined)))
+
+    def _messages(self, peers: Iterable[str]) -> list[api.Peer]:
+        view, linked = self._host.view, dict(self._host.peers.linked())
+        places: dict[str, str] = {str(peer): where for peer, where in linked.items()}
+        offers, (earned, spent) = view.providers(), view.paid()
+        finished: Counter[str] = Counter(one.provider for one in view.subtasks() if one.status == "finished")
+        finished.update(one.requestor for one in view.slots() if one.status in ("accepted", "paid", "unpaid"))
+        failed: Counter[str] = Counter(one.provider for one in view.subtasks() if one.status in ("failed", "timed_out"))
+        failed.update(one.requestor for one in view.slots() if one.status in ("failed", "timed_out", "rejected"))
+        tasks = [task.id for task in view.tasks()]
+        found = []
+        for peer in peers:
+            said = [seen for task in tasks for seen in view.declines(task).get(peer, ())]
+            offer = offers.get(peer)
+            found.append(
+                api.Peer(
+                    id=peer,
+                    linked=peer in places,
+                    addresses=[places[peer]] if peer in places else [],
+                    offers=offer.count if offer else 0,
+                    price=offer.price if offer else 0,
+                    score=offer.score if offer else 0.0,
+                    finished=finished[peer],
+                    failed=failed[peer],
+                    earned=earned[peer],
+                    spent=spent[peer],
+                    declines=[reason_of(seen, peer) for seen in said[-16:]],
+                )
+            )
+        return found

@@ -1,0 +1,53 @@
+"""Other nodes, as an operator deals with them: who is linked, and making a link by an address.
+
+Knows the network. Must not know what links carry.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from claynet.actors.ports import NodeId
+from claynet.net.p2p import P2PNetwork
+
+_LOOK = 0.02
+"""Seconds between two looks at whether a link stands."""
+
+
+class PeerError(Exception):
+    """A node is not reached, and why."""
+
+
+class Peers:
+    """The nodes that one node knows."""
+
+    def __init__(self, network: P2PNetwork) -> None:
+        self._network = network
+
+    def linked(self) -> dict[NodeId, str]:
+        """Return the nodes that a link stands to, and where each is."""
+        return self._network.linked()
+
+    def connect(self, host: str, port: int, seconds: float) -> NodeId:
+        """Make a link to whoever listens there; return who it is. Raises PeerError."""
+        reasons: list[str] = []
+        refused = threading.Event()
+
+        def failed(reason: str) -> None:
+            reasons.append(reason)
+            refused.set()
+
+        place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        before = {peer for peer, where in self.linked().items() if where == place}
+        if before:
+            return before.pop()
+        self._network.dial(host, port, failed)
+        until = time.monotonic() + seconds
+        while not refused.wait(_LOOK):
+            found = next((peer for peer, where in self.linked().items() if where == place), None)
+            if found is not None:
+                return found
+            if time.monotonic() > until:
+                raise PeerError(f"{place} did not answer within {seconds:g} s")
+        raise PeerError(reasons[0])

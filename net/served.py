@@ -1,0 +1,70 @@
+"""A live node as its operator's service: its data dir held, its log written, its control socket open, its chores done.
+
+Knows in which order these begin and end. Must not know the command line, nor signals.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
+
+from claynet import __version__
+from claynet.net.chores import Chores
+from claynet.net.configured import environments_of, node_config
+from claynet.net.control import ControlServer
+from claynet.net.data_dir import DataDir
+from claynet.net.live import LiveNode
+from claynet.net.node_log import NodeLog
+from claynet.net.settings import NodeSettings
+
+
+class ServedNode:
+    """Use it as a context: entered, the node is ready. Raises DataDirError, StoreError, KeyFileError, ControlSocketError or OSError."""
+
+    def __init__(self, data_dir: DataDir, settings: NodeSettings, descriptors: tuple[tuple[str, str], ...]) -> None:
+        """`descriptors` are (file name, JSON text) of the apps that claynet brings."""
+        self._data_dir = data_dir
+        self._settings = settings
+        self._descriptors = descriptors
+        self._stack = ExitStack()
+        self._stopping = threading.Event()
+        self._why = ""
+        self.live: LiveNode
+
+    def __enter__(self) -> Self:
+        settings = self._settings
+        with ExitStack() as stack:
+            stack.enter_context(self._data_dir)
+            log = stack.enter_context(
+                NodeLog(self._data_dir.logs, settings.log_level, settings.log_format, settings.log_size, settings.log_keep)
+            )
+            config = node_config(settings, self._descriptors)
+            log.say("starting", version=__version__, name=config.name, roles=list(settings.roles))
+            self.live = LiveNode(self._data_dir.path, config, environments_of(settings), log, settings.listen_host, settings.listen_port)
+            stack.enter_context(self.live)
+            control = ControlServer(self.live, self.stop)
+            control.start()
+            stack.callback(control.stop)
+            chores = Chores(self.live, settings)
+            chores.start()
+            stack.callback(chores.stop)
+            log.say("ready", id=self.live.node_id, port=self.live.port)
+            stack.callback(lambda: log.say("stopping", reason=self._why))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def stop(self, reason: str) -> None:
+        """Have `wait` return. From any thread."""
+        if not self._stopping.is_set():
+            self._why = reason
+            self._stopping.set()
+
+    def wait(self) -> str:
+        """Wait until somebody wants the node to stop; return why."""
+        self._stopping.wait()
+        return self._why

@@ -1,0 +1,131 @@
+"""Whether a task that is asked for can be: every problem of a request, found before anything is made.
+
+Knows what this node can request, its tokens, and the files named. Must not make, move or spend anything.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from claynet.actors.core.records import amount_due
+from claynet.actors.nearest import nearest
+from claynet.actors.units import format_tokens
+from claynet.net.app_shelf import ShelfError, ShelvedApp
+from claynet.net.control_host import Host
+from claynet.proto import node_pb2 as api
+
+MOST_SUBTASKS = 1_000_000
+FUNDS = "golem.max_price_per_hour"
+"""The key that a lack of tokens is told of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a request comes to."""
+
+    problems: tuple[api.Problem, ...]
+    app: ShelvedApp | None
+    subtask_cost: int
+    cost: int
+
+
+def check(host: Host, request: api.TaskRequest) -> Checked:
+    """Find every problem of a request."""
+    problems: list[api.Problem] = []
+    app = _app(host, request, problems)
+    _numbers(request, problems)
+    _params(request, app, problems)
+    _resources(request, problems)
+    _output(request, problems)
+    subtask_cost = amount_due(max(0, request.max_price), max(0, request.subtask_timeout))
+    cost = subtask_cost * max(0, request.max_subtasks)
+    free = host.balance - host.view.money().reserved
+    if cost > free:
+        detail = (
+            f"not enough tokens: the task may cost {format_tokens(cost)} ({request.max_subtasks} subtasks of at most "
+            f"{format_tokens(subtask_cost)}), {format_tokens(free)} are free"
+        )
+        problems.append(_problem(FUNDS, detail, "ask for fewer subtasks, less time or a lower price"))
+    return Checked(tuple(problems), app, subtask_cost, cost)
+
+
+def _problem(key: str, message: str, suggestion: str = "") -> api.Problem:
+    return api.Problem(key=key, message=message, suggestion=suggestion)
+
+
+def _app(host: Host, request: api.TaskRequest, problems: list[api.Problem]) -> ShelvedApp | None:
+    if host.node.config.requestor is None:
+        problems.append(_problem("golem", "this node is no requestor", "its setting `roles` says what it is"))
+    try:
+        app = host.apps.find(request.app)
+    except ShelfError as error:
+        problems.append(_problem("golem.app_id", str(error)))
+        return None
+    if not app.enabled:
+        problems.append(
+            _problem("golem.app_id", f"the app {app.descriptor.name} is not enabled here", f"claynet app enable {app.descriptor.name}")
+        )
+    return app
+
+
+def _numbers(request: api.TaskRequest, problems: list[api.Problem]) -> None:
+    if not 1 <= request.max_subtasks <= MOST_SUBTASKS:
+        problems.append(_problem("golem.max_subtasks", f"a number from 1 to {MOST_SUBTASKS} is wanted"))
+    late = [name for name in ("task_timeout", "subtask_timeout") if getattr(request, name) <= 0]
+    problems.extend(_problem(f"golem.{name}", "a duration above 0 is wanted") for name in late)
+    if request.subtask_timeout > request.task_timeout > 0:
+        problems.append(_problem("golem.subtask_timeout", "a subtask would have more time than the whole task", "a longer task_timeout"))
+    if request.max_price < 0:
+        problems.append(_problem(FUNDS, "a price of at least 0 is wanted"))
+
+
+def _params(request: api.TaskRequest, app: ShelvedApp | None, problems: list[api.Problem]) -> None:
+    params = json.loads(request.params_json or "{}")
+    if not isinstance(params, dict):
+        problems.append(_problem("app", "an object of parameters is wanted"))
+    elif app is not None and app.parameters is not None:
+        told, known = app.descriptor.name, app.parameters
+        unknown = [name for name in params if name not in known]
+        problems.extend(_problem(f"app.{name}", f"{told} has no such parameter", nearest(name, known)) for name in unknown)
+
+
+def _resources(request: api.TaskRequest, problems: list[api.Problem]) -> None:
+    names = Counter(resource.name for resource in request.resources)
+    for number, resource in enumerate(request.resources):
+        key, path = f"golem.resources[{number}]", Path(resource.path)
+        if not path.is_absolute():
+            problems.append(_problem(key, f"{resource.path}: an absolute path is wanted"))
+        elif not path.exists():
+            problems.append(_problem(key, f"{path}: no such file", _neighbour(path)))
+        elif not path.is_file():
+            problems.append(_problem(key, f"{path} is no file", "name each file by itself"))
+        elif not os.access(path, os.R_OK):
+            problems.append(_problem(key, f"{path} cannot be read by the node's user"))
+        if names[resource.name] > 1:
+            problems.append(_problem(key, f"several resources are called {resource.name!r}: the app would see one of them only"))
+
+
+def _neighbour(path: Path) -> str:
+    try:
+        return nearest(path.name, [one.name for one in path.parent.iterdir()][:1000])
+    except OSError:
+        return f"there is no folder {path.parent}"
+
+
+def _output(request: api.TaskRequest, problems: list[api.Problem]) -> None:
+    key, wanted = "golem.output_directory", request.output_directory
+    if not wanted:
+        return
+    path = Path(wanted)
+    if not path.is_absolute():
+        problems.append(_problem(key, f"{wanted}: an absolute path is wanted"))
+        return
+    existing = next(folder for folder in (path, *path.parents) if folder.exists())
+    if not existing.is_dir():
+        problems.append(_problem(key, f"{existing} is no folder"))
+    elif not os.access(existing, os.W_OK | os.X_OK):
+        problems.append(_problem(key, f"{existing} is not writable by the node's user", "name another folder, or change its mode"))
