@@ -14,19 +14,34 @@ from typing import Annotated
 
 import typer
 
+from claynet.cli.config_commands import config_commands
+from claynet.cli.env_commands import env_commands
+from claynet.cli.event_command import events_command
+from claynet.cli.live_app_commands import add_commands
+from claynet.cli.node_commands import node_commands
 from claynet.cli.output import BROKEN, DONE, INTERRUPTED, WRONG, Output, note, reader_gone
 from claynet.cli.packages import is_missing_extra
+from claynet.cli.peer_commands import peer_commands
+from claynet.cli.subtask_commands import subtask_commands
+from claynet.cli.task_commands import task_commands
 
 app = typer.Typer(
     name="claynet",
     help="A peer-to-peer compute network, and a deterministic test network for it.",
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 app_commands = typer.Typer(help="Work with apps.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(app_commands, name="app")
+app.add_typer(node_commands, name="node")
+app.add_typer(config_commands, name="config")
+app.add_typer(task_commands, name="task")
+app.add_typer(subtask_commands, name="subtask")
+app.add_typer(peer_commands, name="peer")
+app.add_typer(env_commands, name="env")
+app.command("events")(events_command)
+add_commands(app_commands)
 
 
 class Switch(Enum):
@@ -92,6 +107,14 @@ def calibrate_command(
     from claynet.cli.calibrate import calibrate
 
     raise typer.Exit(calibrate(place, Output(as_json)))
+
+
+@app.command("sweep")
+def sweep_command(as_json: Json = False) -> None:
+    """Remove what killed runs and nodes of this user left: containers, folders, control groups. Living ones lose nothing."""
+    from claynet.cli.sweep import sweep
+
+    raise typer.Exit(sweep(Output(as_json)))
 
 
 @app_commands.command("check")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-NODE_PACKAGES = frozenset({"cryptography", "docker", "msgpack", "msgspec", "pykka", "rich", "ruamel", "typer"})
+NODE_PACKAGES = frozenset({"cryptography", "docker", "msgpack", "msgspec", "platformdirs", "pykka", "rich", "ruamel", "typer"})
 """Their top-level names."""
 
 

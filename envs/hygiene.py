@@ -14,8 +14,12 @@ _PATIENCE = 0.5
 """Seconds that an engine may take to say what it has: most runs have nothing to do with it."""
 
 
-def sweep(environments: Iterable[str]) -> None:
-    """Remove what dead owners left: by the built-in kinds, and these. Quiet, also when something could not be removed now."""
+def sweep(environments: Iterable[str]) -> int:
+    """Remove what dead owners left: by the built-in kinds, and these; return how many owners that were.
+
+    Quiet, also when something could not be removed now.
+    """
     names = dict.fromkeys([*registry.built_in(), *environments])
     with suppress(OSError):
-        owner.sweep(registry.outsides(names), _PATIENCE)
+        return owner.sweep(registry.outsides(names), _PATIENCE)
+    return 0

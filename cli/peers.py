@@ -1,0 +1,61 @@
+"""What `claynet peer ...` does.
+
+Knows the control API's messages and tables. Must not know sockets or links.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from claynet.actors.units import format_tokens
+from claynet.cli import shown
+from claynet.cli.asking import ask, say
+from claynet.cli.output import Output
+from claynet.cli.tables import make_console, table
+from claynet.proto import node_pb2 as api
+
+
+def list_peers(data_dir: Path, output: Output) -> int:
+    """List peers."""
+    return ask("Peers.List", api.PeersRequest(), data_dir, output, _print_list)
+
+
+def show(peer: str, data_dir: Path, output: Output) -> int:
+    """Show one."""
+    return ask("Peers.Show", api.PeerId(id=peer), data_dir, output, _print_one)
+
+
+def connect(address: str, data_dir: Path, output: Output) -> int:
+    """Make a link."""
+    return ask("Peers.Connect", api.ConnectRequest(address=address), data_dir, output, lambda reply: say(f"linked to {reply.peer}"))
+
+
+def _print_list(reply: api.PeersReply) -> None:
+    rows = [_row(peer) for peer in reply.peers]
+    if rows:
+        make_console().print(table("peers", rows))
+    else:
+        say("no other node is known; make a link with: claynet peer connect HOST:PORT")
+
+
+def _print_one(peer: api.Peer) -> None:
+    console = make_console()
+    say(peer.id)
+    console.print(table("peer", [_row(peer)]))
+    if peer.declines:
+        console.print(table("what it did not take, and why", [shown.reason_row(reason) for reason in peer.declines]))
+
+
+def _row(peer: api.Peer) -> dict[str, Any]:
+    return {
+        "node": shown.short(peer.id),
+        "linked": "yes" if peer.linked else "no",
+        "address": ", ".join(peer.addresses),
+        "offers": peer.offers,
+        "asks": shown.price(peer.price) if peer.offers else "",
+        "finished": peer.finished,
+        "failed": peer.failed,
+        "earned": format_tokens(peer.earned),
+        "spent": format_tokens(peer.spent),
+    }

@@ -1,0 +1,229 @@
+"""Task files: JSON or YAML with the parts `golem` and `app`, as requests of the control API. Every finding has file, line and key.
+
+Knows the keys and their units. Must not know whether a node can do what is asked: it says that, and its findings get their lines here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from claynet.actors import units
+from claynet.actors.nearest import nearest
+from claynet.actors.ports import SECOND
+from claynet.actors.units import UnitError
+from claynet.proto import node_pb2 as api
+
+MOST_BYTES = 4 * 2**20
+REQUIRED = ("app_id", "max_price_per_hour", "max_subtasks", "task_timeout", "subtask_timeout")
+OPTIONAL = ("name", "resources", "output_directory", "concent_enabled")
+KEYS = (*REQUIRED, *OPTIONAL)
+"""Of the part `golem`."""
+_CLOCK = re.compile(r"(\d{1,4}):([0-5]\d):([0-5]\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong with a task file."""
+
+    file: str
+    line: int
+    """0: unknown."""
+    key: str
+    message: str
+    suggestion: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {self.key}: {self.message}" + (f"; {self.suggestion}" if self.suggestion else "")
+
+
+class TaskFileError(Exception):
+    """A task file cannot be used; a line for each finding."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self.findings = tuple(findings)
+        super().__init__("\n".join(str(finding) for finding in self.findings))
+
+
+@dataclass
+class TaskFile:
+    """A task file that was read."""
+
+    path: Path
+    request: api.TaskRequest = field(default_factory=api.TaskRequest)
+    lines: dict[str, int] = field(default_factory=dict)
+
+    def finding(self, key: str, message: str, suggestion: str = "") -> Finding:
+        """Return a finding with the line of its key, or of the nearest part around it."""
+        at = key
+        while at and at not in self.lines:
+            at = re.sub(r"(\[[^\]]*\]|\.?[^.\[]+)$", "", at)
+        return Finding(str(self.path), self.lines.get(at, 0), key, message, suggestion)
+
+    def refuse(self, problems: Iterable[api.Problem]) -> TaskFileError:
+        """Return what the node found, with lines."""
+        return TaskFileError(self.finding(problem.key, problem.message, problem.suggestion) for problem in problems)
+
+
+def read_task_file(path: Path) -> TaskFile:
+    """Read a task file. Raises TaskFileError with everything that is wrong in it."""
+    file = TaskFile(path)
+    tree = _load(path)
+    _note_lines(tree, "", file.lines)
+    findings = [file.finding(str(key), "unknown key", nearest(str(key), ("golem", "app"))) for key in tree if key not in ("golem", "app")]
+    golem, app = tree.get("golem"), tree.get("app", {})
+    if not isinstance(golem, dict):
+        findings.append(file.finding("golem", "the part with app_id, max_subtasks and the like is missing"))
+        golem = None
+    if not isinstance(app, dict):
+        findings.append(file.finding("app", "an object of the app's parameters is wanted"))
+        app = {}
+    try:
+        file.request.params_json = json.dumps(app, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        findings.append(file.finding("app", f"it cannot be written as JSON: {error}"))
+    if golem is not None:
+        findings += _read_golem(golem, file)
+    if findings:
+        raise TaskFileError(findings)
+    return file
+
+
+def _read_golem(golem: dict[str, Any], file: TaskFile) -> list[Finding]:
+    request, home = file.request, file.path.absolute().parent
+    findings = [file.finding(f"golem.{key}", "unknown key", nearest(str(key), KEYS)) for key in golem if key not in KEYS]
+    findings += [file.finding(f"golem.{key}", "missing") for key in REQUIRED if key not in golem]
+    readers: dict[str, Callable[[Any], None]] = {
+        "app_id": lambda value: setattr(request, "app", _text(value)),
+        "name": lambda value: setattr(request, "name", _text(value)),
+        "max_price_per_hour": lambda value: setattr(request, "max_price", _price(value)),
+        "max_subtasks": lambda value: setattr(request, "max_subtasks", _count(value)),
+        "task_timeout": lambda value: setattr(request, "task_timeout", _duration(value)),
+        "subtask_timeout": lambda value: setattr(request, "subtask_timeout", _duration(value)),
+        "output_directory": lambda value: setattr(request, "output_directory", str(_path(value, home))),
+        "resources": lambda value: request.resources.extend(_resources(value, home)),
+        "concent_enabled": _no_concent,
+    }
+    request.name = file.path.stem[:100]
+    for key, read in readers.items():
+        if golem.get(key) is not None:
+            try:
+                read(golem[key])
+            except UnitError as error:
+                findings.append(file.finding(f"golem.{key}", str(error), error.suggestion))
+        elif key in golem and key in REQUIRED:
+            findings.append(file.finding(f"golem.{key}", "a value is missing"))
+    return findings
+
+
+# ---------------------------------------------------------------- values
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip() or len(value) > 200 or not value.isprintable():
+        raise UnitError("a text of 1 to 200 printable characters is wanted")
+    return value.strip()
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or not 1 <= value < 2**31:
+        raise UnitError(f"a whole number from 1 is wanted, not {value!r}")
+    return value
+
+
+def _duration(value: Any) -> int:
+    """Read `10m`; a bare number of seconds, and `HH:MM:SS`, as the original has them."""
+    if type(value) is int:
+        return value * SECOND
+    if isinstance(value, str):
+        if value.strip().isdigit():
+            return int(value) * SECOND
+        clock = _CLOCK.fullmatch(value.strip())
+        if clock:
+            return (int(clock[1]) * 3600 + int(clock[2]) * 60 + int(clock[3])) * SECOND
+    return units.duration(value)
+
+
+def _price(value: Any) -> int:
+    """Read `0.5tok`; a bare whole number is 10^-18 tokens, as the original has it."""
+    bare = value if type(value) is int else int(value) if isinstance(value, str) and value.strip().isdigit() else None
+    if bare is None:
+        return units.tokens(value)
+    if bare % SECOND:
+        raise UnitError(
+            f"{bare} without a unit is 10^-18 tokens, finer than the smallest step there is", f"write {bare}tok for {bare} tokens"
+        )
+    return bare // SECOND
+
+
+def _path(value: Any, home: Path) -> Path:
+    return home / Path(_text(value)).expanduser()
+
+
+def _resources(value: Any, home: Path) -> list[api.Resource]:
+    if not isinstance(value, list):
+        raise UnitError("a list of files is wanted")
+    paths = [_path(one, home) for one in value]
+    return [api.Resource(name=path.name, path=str(path)) for path in paths]
+
+
+def _no_concent(value: Any) -> None:
+    if value is not False:
+        raise UnitError("there is no Concent here; leave the key out")
+
+
+# ---------------------------------------------------------------- text
+
+
+def _load(path: Path) -> dict[str, Any]:
+    def wrong(message: str, line: int = 0) -> TaskFileError:
+        return TaskFileError([Finding(str(path), line, "file", message)])
+
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise wrong(f"cannot be read: {error.strerror}") from None
+    if len(data) > MOST_BYTES:
+        raise wrong(f"it has {len(data)} bytes; at most {MOST_BYTES} are read")
+    try:
+        tree = YAML().load(data.decode())  # JSON is YAML too, and this way it has lines; round trip makes plain values only
+    except MarkedYAMLError as error:
+        tree = None if isinstance(error, DuplicateKeyError) else _json(data)
+        if tree is None:
+            raise wrong(
+                f"neither JSON nor YAML: {str(error.problem)[:200]}", error.problem_mark.line + 1 if error.problem_mark else 0
+            ) from None
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise wrong(f"neither JSON nor YAML: {str(error)[:200]}") from None
+    if not isinstance(tree, dict):
+        raise wrong("an object with the parts `golem` and `app` is wanted")
+    return tree
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return json.loads(data)  # what YAML cannot read of it: tabs
+    except (ValueError, RecursionError):
+        return None
+
+
+def _note_lines(tree: Any, at: str, lines: dict[str, int]) -> None:
+    if isinstance(tree, CommentedMap):
+        for key, value in tree.items():
+            name = f"{at}.{key}" if at else str(key)
+            lines[name] = tree.lc.key(key)[0] + 1
+            _note_lines(value, name, lines)
+    elif isinstance(tree, CommentedSeq):
+        for number, value in enumerate(tree):
+            lines[f"{at}[{number}]"] = tree.lc.item(number)[0] + 1
+            _note_lines(value, f"{at}[{number}]", lines)
