@@ -12,8 +12,10 @@ import typer
 import claynet.taskapi
 from claynet.actors import events, units
 from claynet.actors.config import NodeConfig, ProviderConfig, RequestorConfig
-from claynet.cli import commands, output
+from claynet.actors.rules import RULES
+from claynet.cli import commands, output, task_file
 from claynet.envs import registry
+from claynet.net.setting_keys import KEYS
 from claynet.sim.durations import DEFAULTS
 from claynet.sim.options import RunOptions
 from claynet.sim.runner import run_scenario
@@ -121,17 +123,46 @@ def test_events() -> None:
         if match:
             known[match[1]] = match[2]
     assert rows == known
+    assert set(known) == events.KINDS
 
 
 def test_options_and_commands() -> None:
     page = without_blocks(REFERENCE / "command-line.md")
-    group = typer.main.get_command(commands.app)
-    for name, command in group.commands.items():  # type: ignore[attr-defined]
-        assert f"## claynet {name}" in page
-        for parameter in getattr(command, "params", []):
+
+    def walk(names: tuple[str, ...], command: Any) -> None:
+        for parameter in command.params:
             for option in parameter.opts:
                 if option.startswith("--") and option != "--help":
-                    assert f"`{option}" in page, option
+                    assert f"`{option}" in page, (names, option)
+        for name, inner in getattr(command, "commands", {}).items():
+            path = (*names, name)
+            if len(path) == 1:
+                assert f"## claynet {name}" in page
+            elif not hasattr(inner, "commands"):
+                assert re.search(rf"`{' '.join(path[1:])}[ `]|## claynet {' '.join(path)}\b", page), path
+            walk(path, inner)
+
+    walk((), typer.main.get_command(commands.app))
+
+
+def test_settings_of_nodes() -> None:
+    rows = table(REFERENCE / "settings.md", "setting", "takes", "default")
+    told = [(codes(row[0])[0], row[1], row[2].strip("`"), codes(row[3])[0], row[4]) for row in rows]
+    assert told == [(key.name, key.kind, key.show(key.default), key.variable, key.meaning) for key in KEYS.values()]
+
+
+def test_keys_of_task_files() -> None:
+    rows = table(REFERENCE / "task-file.md", "key of `golem`", "needed")
+    assert [codes(row[0])[0] for row in rows if row[1] == "yes"] == list(task_file.REQUIRED)
+    assert [codes(row[0])[0] for row in rows if row[1] == "no"] == list(task_file.OPTIONAL)
+
+
+def test_rules_of_why_are_those_of_the_table() -> None:
+    page = DOCS / "how-to" / "find-out-why.md"
+    told = [
+        (codes(row[0])[0], row[1], row[2]) for rows in tables(page) if rows[0] == ["rule", "it means", "what helps"] for row in rows[1:]
+    ]
+    assert told == [(rule.name, rule.means, rule.fix) for rule in RULES]
 
 
 def test_exit_codes() -> None:
