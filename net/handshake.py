@@ -5,8 +5,8 @@ certificate already. The caller signs the listener's fresh nonce together with t
 to one node is worth nothing at another. (Python's ssl offers no channel binding for TLS 1.3; none is needed while the
 signed text names the listener, whose certificate ends the very channel the answer travels in.)
 
-    listener: [challenge, MAJOR, nonce]
-    caller:   [answer, MAJOR, its id, signature, port it listens at or 0]
+    listener: [challenge, MAJOR, nonce, name of its network]
+    caller:   [answer, MAJOR, its id, signature, port it listens at or 0, name of its network]
     listener: [welcome, MAJOR]              or either side: [refused, MAJOR, reason], and the end
 
 Each record is MessagePack after a 4-byte big-endian length, at most 4 KiB. The first two elements stay what they are in
@@ -31,6 +31,7 @@ NONCE_SIZE = 32
 
 _DOMAIN = b"claynet caller proof\x00"
 
+_Name = Annotated[str, msgspec.Meta(max_length=64)]
 _Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 
 
@@ -39,6 +40,7 @@ class Challenge(msgspec.Struct, frozen=True, array_like=True, tag="challenge"):
 
     major: int
     nonce: Annotated[bytes, msgspec.Meta(min_length=NONCE_SIZE, max_length=NONCE_SIZE)]
+    network: _Name = ""
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True, tag="answer"):
@@ -48,6 +50,7 @@ class Answer(msgspec.Struct, frozen=True, array_like=True, tag="answer"):
     caller: Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
     signature: Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]
     port: _Port = 0
+    network: _Name = ""
 
 
 class Welcome(msgspec.Struct, frozen=True, array_like=True, tag="welcome"):
@@ -111,15 +114,24 @@ def proof_text(listener: NodeId, nonce: bytes, caller: bytes, port: int) -> byte
     return b"".join((_DOMAIN, MAJOR.to_bytes(4, "big"), bytes.fromhex(listener), nonce, caller, port.to_bytes(2, "big")))
 
 
-def answer(challenge: Challenge, listener: NodeId, signer: Signer, port: int) -> Answer:
-    """Answer a challenge of the node that the TLS certificate showed."""
+def answer(challenge: Challenge, listener: NodeId, signer: Signer, port: int, network: str = "") -> Answer:
+    """Answer a challenge of the node that the TLS certificate showed. Raises HandshakeError when it is of another network."""
+    _same_network(challenge.network, network)
     caller = bytes.fromhex(signer.node_id)
-    return Answer(MAJOR, caller, signer.sign(proof_text(listener, challenge.nonce, caller, port)), port)
+    return Answer(MAJOR, caller, signer.sign(proof_text(listener, challenge.nonce, caller, port)), port, network)
 
 
-def check(given: Answer, nonce: bytes, signer: Signer) -> NodeId:
-    """Return the id that an answer to our `nonce` proves. Raises HandshakeError when it proves none."""
+def check(given: Answer, nonce: bytes, signer: Signer, network: str = "") -> NodeId:
+    """Return the id that an answer to our `nonce` proves. Raises HandshakeError when it proves none, or is of another network."""
+    _same_network(given.network, network)
     caller = NodeId(given.caller.hex())
     if not signer.verify(caller, proof_text(signer.node_id, nonce, given.caller, given.port), given.signature):
         raise HandshakeError("the caller's signature is not that of the id it claims")
     return caller
+
+
+def _same_network(theirs: str, ours: str) -> None:
+    # The name keeps networks apart that mean no harm to each other; it is no secret, and proves nothing.
+    if theirs != ours:
+        named = "".join(one if one.isprintable() else "?" for one in theirs)
+        raise HandshakeError(f"belongs to the network {named!r}, this node to {ours!r}")

@@ -21,10 +21,11 @@ _PATIENCE = 1 * SECOND
 _T = TypeVar("_T", Challenge, Answer, Welcome)
 
 
-def call(stream: TlsStream, expected: NodeId | None, signer: Ed25519Signer, port: int, deadline: int) -> NodeId:
+def call(stream: TlsStream, expected: NodeId | None, signer: Ed25519Signer, port: int, network: str, deadline: int) -> NodeId:
     """As the caller: check who listens, prove who calls; return the listener's id.
 
-    `expected` None takes whoever it is; `port` is where this node listens (0: it does not). Raises HandshakeError.
+    `expected` None takes whoever it is; `port` is where this node listens (0: it does not), `network` the name of its network. Raises
+    HandshakeError.
     """
     try:
         stream.handshake(deadline)
@@ -37,7 +38,7 @@ def call(stream: TlsStream, expected: NodeId | None, signer: Ed25519Signer, port
         if listener == signer.node_id:
             raise HandshakeError("is this node itself", tell=False)
         challenge = _read(stream, Challenge, deadline)
-        stream.send_before(handshake.encode(handshake.answer(challenge, listener, signer, port)), deadline)
+        stream.send_before(handshake.encode(handshake.answer(challenge, listener, signer, port, network)), deadline)
         _read(stream, Welcome, deadline)
     except HandshakeError as error:
         _refuse(stream, error)
@@ -47,7 +48,7 @@ def call(stream: TlsStream, expected: NodeId | None, signer: Ed25519Signer, port
     return listener
 
 
-def admit(stream: TlsStream, signer: Ed25519Signer, deadline: int) -> tuple[NodeId, int]:
+def admit(stream: TlsStream, signer: Ed25519Signer, network: str, deadline: int) -> tuple[NodeId, int]:
     """As the listener: show the certificate, ask, check; return the caller's id and the port it listens at (0: none).
 
     The caller is not welcomed yet (`welcome`). Raises HandshakeError.
@@ -55,9 +56,9 @@ def admit(stream: TlsStream, signer: Ed25519Signer, deadline: int) -> tuple[Node
     try:
         stream.handshake(deadline)
         nonce = secrets.token_bytes(handshake.NONCE_SIZE)
-        stream.send_before(handshake.encode(Challenge(MAJOR, nonce)), deadline)
+        stream.send_before(handshake.encode(Challenge(MAJOR, nonce, network)), deadline)
         given = _read(stream, Answer, deadline)
-        caller = handshake.check(given, nonce, signer)
+        caller = handshake.check(given, nonce, signer, network)
         if caller == signer.node_id:
             raise HandshakeError("claims to be this node itself")
     except HandshakeError as error:

@@ -15,22 +15,48 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Protocol
 
-from claynet.actors.ports import SECOND, ActorSystem, Address, Announced, LinkFailed, LinkId, LinkUp, NodeId
+from claynet.actors.ports import SECOND, Address, Announced, LinkFailed, LinkId, LinkUp, NodeId
+from claynet.net.access import origin_of
 from claynet.net.handshake import HandshakeError
 from claynet.net.identity import Ed25519Signer
 from claynet.net.introduce import admit, call, describe, turn_away, welcome
 from claynet.net.outer import ANNOUNCE, MAX_PAYLOAD, outer_frame
-from claynet.net.peer_link import P2PLimits, PeerLink
+from claynet.net.peer_link import P2PLimits, PeerLink, Place, where_is
+from claynet.net.threads_system import ThreadsSystem
 from claynet.net.tls import TlsStream, dialler_context, listener_context
 
 logger = logging.getLogger(__name__)
 
-Place = tuple[str, int]
-"""Host and port."""
-
 _SHUTDOWN_PATIENCE = 3 * SECOND
 _REFUSALS_KEPT = 100
+_LOOK = 0.05
+"""Seconds between two looks at how slow callers are."""
+
+
+class Gate(Protocol):
+    """Whom a node deals with. Asked from any thread."""
+
+    def refusal_of_node(self, node: NodeId) -> str:
+        """Return why it is not dealt with; empty when it is."""
+
+    def refusal_of_host(self, host: str) -> str:
+        """The same of an IP address."""
+
+
+class Open:
+    """A gate that lets everybody in."""
+
+    def refusal_of_node(self, node: NodeId) -> str:
+        """Nobody is refused."""
+        del node
+        return ""
+
+    def refusal_of_host(self, host: str) -> str:
+        """Nobody is refused."""
+        del host
+        return ""
 
 
 class P2PNetwork:
@@ -38,20 +64,26 @@ class P2PNetwork:
 
     def __init__(
         self,
-        system: ActorSystem,
+        system: ThreadsSystem,
         signer: Ed25519Signer,
         host: str = "127.0.0.1",
         port: int = 0,
         book: Mapping[NodeId, Place] | None = None,
         limits: P2PLimits | None = None,
+        gate: Gate | None = None,
+        network: str = "",
     ) -> None:
-        """Listen at `host` and `port` (0: one is chosen); `book` says where known nodes are.
+        """Listen at `host` and `port` (0: one is chosen); `book` says where known nodes are, `gate` who is dealt with (all, by default).
+
+        Nodes of another `network` name are not talked to.
 
         Callers wait in the system's queue until `listen`. Raises OSError when the address cannot be had.
         """
         self._system = system
         self._signer = signer
         self._limits = limits or P2PLimits()
+        self._gate = gate or Open()
+        self._name = network
         self._book: dict[NodeId, Place] = dict(book or {})
         self._heard: dict[NodeId, Place] = {}
         self._listener_tls = listener_context(signer.tls_pem())
@@ -66,6 +98,9 @@ class P2PNetwork:
         self._opening: set[socket.socket] = set()
         self._threads: set[threading.Thread] = set()
         self._unproven = 0
+        self._callers: dict[socket.socket, tuple[str, int]] = {}
+        """Callers that have not proven their id: where each calls from, and since when."""
+        self._turned_away = 0
         self._listener: Address | None = None
         self._refusals: deque[str] = deque(maxlen=_REFUSALS_KEPT)
         self._closed = False
@@ -74,6 +109,20 @@ class P2PNetwork:
     def port(self) -> int:
         """The TCP port listened at."""
         return self._port
+
+    @property
+    def turned_away(self) -> int:
+        """Callers that were hung up on unheard: too many from one address, too slow, or from one that is blocked."""
+        with self._condition:
+            return self._turned_away
+
+    def part_with(self) -> None:
+        """End the links to whomever the gate lets in no more."""
+        with self._condition:
+            links = list(self._serving)
+        for link in links:
+            if self._gate.refusal_of_node(link.peer) or self._gate.refusal_of_host(link.host):
+                link.abort()
 
     def recent_refusals(self) -> list[str]:
         """Why the latest callers were not let in, a line each, oldest first."""
@@ -125,7 +174,7 @@ class P2PNetwork:
             if listener is not None and not closed:
                 self._start(lambda: self._dial([(host, port)], None, listener, refuse), f"p2p-{self._port}-to-{port}")
                 return
-        refuse(f"{_where((host, port))}: " + ("the network is shut down" if closed else "nobody listens on this side yet"))
+        refuse(f"{where_is((host, port))}: " + ("the network is shut down" if closed else "nobody listens on this side yet"))
 
     def linked(self) -> dict[NodeId, str]:
         """Return the nodes that a link stands to, and the place of the latest link to each."""
@@ -191,12 +240,12 @@ class P2PNetwork:
                 peer, stream = self._call(place, expected)
             except (HandshakeError, OSError, ValueError, OverflowError) as error:  # the last two: no such host name or port
                 text = error.reason if isinstance(error, HandshakeError) else describe(error)
-                reasons.append(f"{_where(place)}: {text}")
+                reasons.append(f"{where_is(place)}: {text}")
                 continue
             with self._condition:
                 self._book[peer] = place  # it has just proved that it is to be found there
-            if not self._carry(stream, peer, _where(place), up, incoming=False):
-                failed(f"{_where(place)}: the network is shut down")
+            if not self._carry(stream, peer, place, up, incoming=False):
+                failed(f"{where_is(place)}: the network is shut down")
             return
         failed("; ".join(reasons))
 
@@ -205,6 +254,11 @@ class P2PNetwork:
         for family, kind, protocol, _, address in socket.getaddrinfo(*place, type=socket.SOCK_STREAM):
             sock = socket.socket(family, kind, protocol)
             with self._breakable(sock):
+                refusal = self._gate.refusal_of_host(str(address[0]))
+                if refusal:
+                    sock.close()
+                    trouble = OSError(refusal)
+                    continue
                 sock.settimeout(self._limits.dial / 1e9)
                 try:
                     sock.connect(address)
@@ -214,7 +268,11 @@ class P2PNetwork:
                     continue
                 stream = TlsStream(sock, self._dialler_tls, server_side=False)
                 deadline = time.monotonic_ns() + self._limits.handshake
-                return call(stream, expected, self._signer, self._port, deadline), stream
+                found = call(stream, expected, self._signer, self._port, self._name, deadline)
+                refusal = self._gate.refusal_of_node(found)
+                if refusal:
+                    raise HandshakeError(refusal)
+                return found, stream
         raise trouble or OSError("the name has no address")
 
     @contextlib.contextmanager
@@ -238,9 +296,10 @@ class P2PNetwork:
     def _accept(self) -> None:
         while True:
             with self._condition:
-                # Over the bound callers wait in the system's queue, so that a burst of honest ones is not sent away.
+                # Over the bound callers wait in the system's queue, so that a burst of honest ones is not sent away; slow ones make room.
                 while self._unproven >= self._limits.unproven and not self._closed:
-                    self._condition.wait()
+                    self._hang_up_on_the_slowest()
+                    self._condition.wait(_LOOK)
                 if self._closed:
                     return
             try:
@@ -251,8 +310,15 @@ class P2PNetwork:
                         logger.warning("port %d: a caller could not be taken (%s)", self._port, describe(error))
                         self._condition.wait(0.1)  # out of file descriptors, as a rule: do not spin
                 continue
+            origin = origin_of(address[0])
+            refusal = self._gate.refusal_of_host(address[0])
             with self._condition:
+                if refusal or sum(origin == other for other, _ in self._callers.values()) >= self._limits.unproven_of_one:
+                    self._turned_away += 1
+                    sock.close()
+                    continue
                 self._unproven += 1
+                self._callers[sock] = (origin, time.monotonic_ns())
                 self._start(functools.partial(self._admit, sock, address[:2]), f"p2p-{self._port}-from-{address[1]}")
 
     def _admit(self, sock: socket.socket, place: Place) -> None:
@@ -261,19 +327,21 @@ class P2PNetwork:
             with self._breakable(sock):
                 deadline = time.monotonic_ns() + self._limits.handshake
                 stream = TlsStream(sock, self._listener_tls, server_side=True)
-                peer, port = admit(stream, self._signer, deadline)
-                if len(self._serving) >= self._limits.links:
-                    turn_away(stream, "this node has all the links it can carry")
-                    raise HandshakeError("all links are taken")
+                peer, port = admit(stream, self._signer, self._name, deadline)
+                refusal = self._refusal(peer, place[0])
+                if refusal:
+                    turn_away(stream, refusal)
+                    raise HandshakeError(refusal)
                 welcome(stream, deadline)
                 proven = True
         except (HandshakeError, OSError) as error:
             text = error.reason if isinstance(error, HandshakeError) else describe(error)
-            logger.info("caller %s is not let in: %s", _where(place), text)
-            self._refusals.append(f"{_where(place)}: {text}")
+            logger.info("caller %s is not let in: %s", where_is(place), text)
+            self._refusals.append(f"{where_is(place)}: {text}")
         finally:
             with self._condition:
                 self._unproven -= 1
+                self._callers.pop(sock, None)
                 self._condition.notify_all()
         if proven:
             with self._condition:
@@ -281,16 +349,40 @@ class P2PNetwork:
                 if port:
                     self._heard[peer] = (place[0], port)
             if listener is not None:
-                self._carry(stream, peer, _where(place), listener, incoming=True)
+                self._carry(stream, peer, place, listener, incoming=True)
+
+    def _hang_up_on_the_slowest(self) -> None:
+        sock, (_, since) = min(self._callers.items(), key=lambda one: one[1][1])
+        if time.monotonic_ns() - since > self._limits.slow:
+            self._turned_away += 1
+            _abort(sock)
+
+    def _refusal(self, peer: NodeId, host: str) -> str:
+        """Return why there will be no link with a caller who has proven its id; empty when there will."""
+        refusal = self._gate.refusal_of_node(peer)
+        if refusal:
+            return refusal
+        with self._condition:
+            links = list(self._serving)
+        if len(links) >= self._limits.links:
+            return "this node has all the links it can carry"
+        if sum(link.peer == peer for link in links) >= self._limits.links_of_peer:
+            return f"there are {self._limits.links_of_peer} links to this node already"
+        origin = origin_of(host)
+        if sum(link.incoming and origin_of(link.host) == origin for link in links) >= self._limits.links_of_one:
+            return f"there are {self._limits.links_of_one} links from this address already"
+        return ""
 
     # -------------------------------------------------------- links
 
-    def _carry(self, stream: TlsStream, peer: NodeId, where: str, up: Address, *, incoming: bool) -> bool:
+    def _carry(self, stream: TlsStream, peer: NodeId, place: Place, up: Address, *, incoming: bool) -> bool:
         """Run a link until its end; False when there was none, since the network is shut down."""
         with self._condition:
             closed = self._closed
             if not closed:
-                link = PeerLink(LinkId(next(self._numbers)), peer, where, stream, self._system, self._limits, self._on_announced)
+                number = LinkId(next(self._numbers))
+                told = (self._on_announced, self._system.waiting)
+                link = PeerLink(number, peer, place, incoming, stream, self._system, self._limits, *told)
                 self._links[link.link] = link
                 self._serving.add(link)
         if closed:
@@ -336,11 +428,6 @@ class P2PNetwork:
             if thread is None:
                 return
             thread.join(max(0.0, (deadline - time.monotonic_ns()) / 1e9))
-
-
-def _where(place: Place) -> str:
-    host, port = place
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _abort(sock: socket.socket) -> None:

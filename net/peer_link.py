@@ -8,6 +8,7 @@ holds up an actor.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,15 @@ from claynet.actors.ports import SECOND, ActorSystem, Address, LinkBytes, LinkDo
 from claynet.net.introduce import describe
 from claynet.net.outer import ANNOUNCE, GOODBYE, KEEP_ALIVE, LINK, OuterError, OuterReader, outer_frame
 from claynet.net.tls import TlsStream
+
+Place = tuple[str, int]
+"""Host and port."""
+
+
+def where_is(place: Place) -> str:
+    """Write a place for people."""
+    host, port = place
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +49,26 @@ class P2PLimits:
     """Received before anybody attached; past it the reader waits."""
     unproven: int = 64
     """Connections whose caller has not proven its id yet."""
+    unproven_of_one: int = 32
+    """The same from one address (of IPv6: from one /64); further ones are hung up on."""
+    slow: int = 1 * SECOND
+    """When there are `unproven`, the oldest is hung up on if it takes longer than that."""
     links: int = 1024
+    links_of_one: int = 128
+    """Links that come from one address."""
+    links_of_peer: int = 8
+    backlog: int = 64
+    """Messages of at most 256 KiB that may wait for the actor of a link; the reader waits then, and TCP slows the peer down."""
+    announcements: int = 50
+    """Of one link, each second in the long run; more are dropped."""
+    announcements_at_once: int = 500
 
 
 _BATCH = 256 * 1024
 _ANNOUNCE_QUEUE = 1 << 20  # a busier link than this does without announcements: they promise nothing
 _LAST_WORDS = 1 * SECOND
+_LOOK = 0.002
+"""Seconds between two looks at whether a busy actor has caught up."""
 
 
 class _State(Enum):
@@ -60,20 +84,30 @@ class PeerLink:
         self,
         link: LinkId,
         peer: NodeId,
-        where: str,
+        place: Place,
+        incoming: bool,
         stream: TlsStream,
         system: ActorSystem,
         limits: P2PLimits,
         announced: Callable[[bytes], None],
+        backlog: Callable[[Address], int],
     ) -> None:
-        """`where` is the peer's address for people; `announced` hears announcements."""
+        """`place` is where the peer is, `incoming` whether it called; `announced` hears announcements; `backlog` says
+        how many messages wait for an actor.
+        """
         self.link = link
         self.peer = peer
-        self.where = where
+        self.host = place[0]
+        self.incoming = incoming
+        self.where = where_is(place)
         self._stream = stream
         self._system = system
         self._limits = limits
         self._announced = announced
+        self._backlog = backlog
+        self._allowance = float(limits.announcements_at_once)
+        self._counted = time.monotonic_ns()
+        self.ignored = 0
         self._condition = threading.Condition()
         self._state = _State.OPEN
         self._address: Address | None = None
@@ -156,7 +190,7 @@ class PeerLink:
                     if kind == LINK:
                         self._deliver(payload)
                     elif kind == ANNOUNCE:
-                        self._announced(payload)
+                        self._hear(payload)
                     elif kind == GOODBYE:
                         text = " ".join(payload.decode("utf-8", "replace").split())
                         return f"{self.where}: closed by the peer" + (f": {text}" if text else "")
@@ -169,14 +203,30 @@ class PeerLink:
             return f"{self.where}: the connection broke ({describe(error)})"
         return f"{self.where}: the connection was lost"
 
+    def _hear(self, announcement: bytes) -> None:
+        now = time.monotonic_ns()
+        grown = self._allowance + (now - self._counted) * self._limits.announcements / SECOND
+        self._allowance, self._counted = min(grown, self._limits.announcements_at_once), now
+        if self._allowance < 1:
+            self.ignored += 1
+            return
+        self._allowance -= 1
+        self._announced(announcement)
+
     def _deliver(self, data: bytes) -> None:
         with self._condition:
-            # Nobody attached yet: let TCP slow the peer down instead of filling memory.
-            while self._address is None and self._kept_size > self._limits.kept and self._state is _State.OPEN and not self._cut_reason:
-                self._condition.wait()
+            # Nobody attached yet, or its actor is busy: let TCP slow the peer down instead of filling memory.
+            while self._state is _State.OPEN and not self._cut_reason and self._is_full():
+                self._condition.wait(None if self._address is None else _LOOK)
             if self._state is _State.OPEN:
-                self._kept_size += len(data)
+                if self._address is None:
+                    self._kept_size += len(data)
                 self._out(LinkBytes(self.link, data))
+
+    def _is_full(self) -> bool:
+        if self._address is None:
+            return self._kept_size > self._limits.kept
+        return self._backlog(self._address) >= self._limits.backlog
 
     def _out(self, message: LinkBytes | LinkDown) -> None:
         if self._address is None:

@@ -205,6 +205,14 @@ class ThreadsSystem:
         actor = self._actors.get(address)
         return actor is not None and not actor.actor_stopped.is_set()
 
+    def waiting(self, address: Address) -> int:
+        """Return how many messages wait for an actor; none for one that is not alive."""
+        actor = self._actors.get(address)
+        if actor is None:
+            return 0
+        inbox: queue.SimpleQueue[object] = actor.actor_inbox  # type: ignore[assignment]  # as `_create_actor_inbox` makes it
+        return inbox.qsize()
+
     def join(self, prefix: str = "", timeout: int = 10 * SECOND) -> list[Address]:
         """Wait, at most `timeout` ns, for the threads of stopped or killed actors of this prefix.
 

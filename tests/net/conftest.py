@@ -82,3 +82,19 @@ def listen(system: ThreadsSystem) -> Callable[[str], Heard]:
         return heard
 
     return spawn
+
+
+@pytest.fixture
+def make(system: ThreadsSystem) -> Iterator[Callable[..., Any]]:
+    """Makes nodes (`p2p_nodes.Node`) and shuts them down at the end."""
+    from tests.net.p2p_nodes import LIMITS, Node
+
+    made: list[Node] = []
+
+    def node(name: str, limits: Any = LIMITS, host: str = "127.0.0.1") -> Node:
+        made.append(Node(system, name, limits, host))
+        return made[-1]
+
+    yield node
+    for each in made:
+        each.network.shutdown()

@@ -128,7 +128,7 @@ class RawCaller:
 
     def prove(self, listener: NodeId, signer: Ed25519Signer) -> list[Any]:
         """Do the caller's part as it should be done, written down a second time here; return the answer given."""
-        _, major, nonce = self.record()
+        _, major, nonce, _network = self.record()
         mine = bytes.fromhex(signer.node_id)
         text = b"claynet caller proof\x00" + major.to_bytes(4, "big") + bytes.fromhex(listener) + nonce + mine + b"\x00\x00"
         answer = ["answer", 1, mine, signer.sign(text), 0]

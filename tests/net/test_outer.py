@@ -50,11 +50,11 @@ def test_link_bytes_need_no_memory_and_the_cap_holds() -> None:
 
 
 def test_records_are_what_another_reader_of_messagepack_reads() -> None:
-    record = handshake.encode(Challenge(1, b"n" * 32))
+    record = handshake.encode(Challenge(1, b"n" * 32, "here"))
     assert handshake.body_length(record[:4]) == len(record) - 4
-    assert msgpack.unpackb(record[4:]) == ["challenge", 1, b"n" * 32]
-    newer = msgpack.packb(["challenge", 1, b"n" * 32, {"later": "field"}])
-    assert handshake.decode(newer, Challenge) == Challenge(1, b"n" * 32)
+    assert msgpack.unpackb(record[4:]) == ["challenge", 1, b"n" * 32, "here"]
+    newer = msgpack.packb(["challenge", 1, b"n" * 32, "here", {"later": "field"}])
+    assert handshake.decode(newer, Challenge) == Challenge(1, b"n" * 32, "here")
 
 
 @pytest.mark.parametrize(

@@ -6,31 +6,17 @@ import dataclasses
 import os
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import msgpack  # type: ignore[import-untyped]
 import pytest
 
 from claynet.actors.ports import MILLISECOND, LinkDown, LinkFailed, LinkUp
-from claynet.net.peer_link import P2PLimits
 from claynet.net.threads_system import ThreadsSystem
 from tests.net.conftest import PATIENCE
 from tests.net.p2p_nodes import HASTY, LIMITS, Node, RawCaller, RawListener, linked, new_signer
 
 Maker = Callable[..., Node]
-
-
-@pytest.fixture
-def make(system: ThreadsSystem) -> Iterator[Maker]:
-    made: list[Node] = []
-
-    def node(name: str, limits: P2PLimits = LIMITS) -> Node:
-        made.append(Node(system, name, limits))
-        return made[-1]
-
-    yield node
-    for each in made:
-        each.network.shutdown()
 
 
 def failure(caller: Node, reason: str) -> LinkFailed:
@@ -62,7 +48,7 @@ def test_a_listener_with_another_key_is_not_who_was_dialled(make: Maker) -> None
 def test_a_wrong_signature_is_told_and_closed(make: Maker) -> None:
     b, thief, victim = make("b"), new_signer(), new_signer()
     with RawCaller(b.network.port) as raw:
-        kind, major, nonce = raw.record()
+        kind, major, nonce, _network = raw.record()
         assert (kind, major, len(nonce)) == ("challenge", 1, 32)
         raw.say(["answer", 1, bytes.fromhex(victim.node_id), thief.sign(nonce), 0])
         assert raw.record() == ["refused", 1, "the caller's signature is not that of the id it claims"]

@@ -5,31 +5,17 @@ from __future__ import annotations
 import dataclasses
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from claynet.actors.ports import MILLISECOND, Address, Announced, LinkBytes, LinkDown, LinkFailed, LinkId, LinkUp, Network
 from claynet.net.p2p import P2PNetwork
-from claynet.net.peer_link import P2PLimits
 from claynet.net.threads_system import ThreadsSystem
 from tests.net.conftest import Heard, Listener
 from tests.net.p2p_nodes import LIMITS, Node, RawCaller, linked, new_signer
 
 Maker = Callable[..., Node]
-
-
-@pytest.fixture
-def make(system: ThreadsSystem) -> Iterator[Maker]:
-    made: list[Node] = []
-
-    def node(name: str, limits: P2PLimits = LIMITS, host: str = "127.0.0.1") -> Node:
-        made.append(Node(system, name, limits, host))
-        return made[-1]
-
-    yield node
-    for each in made:
-        each.network.shutdown()
 
 
 def test_bytes_of_any_size_arrive_whole_and_in_order_both_ways(make: Maker) -> None:
