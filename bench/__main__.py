@@ -1,6 +1,6 @@
 """`python -m bench [NAME ...]`: print one JSON line per figure; exit 1 when a goal is missed, 2 for an unknown name.
 
-A name selects the figures that begin with it: `messages`, `messages.1000.997.heap`, `memory`, `thousand`, `docker`.
+A name selects the figures that begin with it: `messages`, `messages.1000.997.heap`, `memory`, `thousand`, `link`, `live`, `docker`.
 Where no docker engine answers, the figures that need one are left out, and that is said.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-from bench import containers, memory, messages, overhead, worlds
+from bench import containers, link, live, memory, messages, overhead, worlds
 from bench.figures import Measure
 from claynet.envs.docker_engine import Engine, EngineProblem
 
@@ -17,6 +17,9 @@ REGISTRY: list[tuple[tuple[str, ...], Measure]] = [
     *(((f"messages.{actors}.{times}",), partial(messages.measure, actors, times)) for actors, times in messages.GOALS),
     (("memory.actor",), memory.measure),
     (("thousand.", "node."), worlds.measure),
+    (("link.small",), link.measure_small),
+    (("link.large",), link.measure_large),
+    (("live.",), live.measure),
     (("docker.subtask",), containers.measure_cold),
     (("docker.many",), containers.measure_many),
     (("docker.overhead",), overhead.measure),
