@@ -12,6 +12,9 @@ from claynet.cli.output import Output
 peer_commands = typer.Typer(help="Other nodes.", no_args_is_help=True, rich_markup_mode=None)
 
 Peer = Annotated[str, typer.Argument(metavar="NODE", help="A node's id or the beginning of one.")]
+Subject = Annotated[
+    str, typer.Argument(metavar="NODE|ADDRESS", help="A node's id or the beginning of one, an address, or a network such as 192.0.2.0/24.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Write exactly one JSON object to standard output.")]
 
 
@@ -29,6 +32,28 @@ def show_command(peer: Peer, data_dir: DataDirOption = None, as_json: Json = Fal
     from claynet.cli.peers import show
 
     raise typer.Exit(show(peer, data_dir_of(data_dir), Output(as_json)))
+
+
+@peer_commands.command("block")
+def block_command(
+    subject: Subject,
+    duration: Annotated[str, typer.Option("--for", metavar="TIME", help="So long, such as 2h; for good by default.")] = "",
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="It is told why.")] = "",
+    data_dir: DataDirOption = None,
+    as_json: Json = False,
+) -> None:
+    """Deal with a node, an address or a network no more; its links end now."""
+    from claynet.cli.peers import block
+
+    raise typer.Exit(block(subject, duration, reason, data_dir_of(data_dir), Output(as_json)))
+
+
+@peer_commands.command("allow")
+def allow_command(subject: Subject, data_dir: DataDirOption = None, as_json: Json = False) -> None:
+    """Take a block back."""
+    from claynet.cli.peers import allow
+
+    raise typer.Exit(allow(subject, data_dir_of(data_dir), Output(as_json)))
 
 
 @peer_commands.command("connect")

@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from claynet.actors.units import format_tokens
+from claynet.actors import units
+from claynet.actors.units import UnitError, format_tokens
 from claynet.cli import shown
 from claynet.cli.asking import ask, say
 from claynet.cli.output import Output
@@ -31,12 +32,44 @@ def connect(address: str, data_dir: Path, output: Output) -> int:
     return ask("Peers.Connect", api.ConnectRequest(address=address), data_dir, output, lambda reply: say(f"linked to {reply.peer}"))
 
 
+def block(subject: str, duration: str, reason: str, data_dir: Path, output: Output) -> int:
+    """Deal with somebody no more."""
+    try:
+        lasts = units.duration(duration) if duration else 0
+    except UnitError as error:
+        return output.error("usage", f"--for {duration}: {error}")
+    request = api.BlockRequest(subject=subject, duration=lasts, reason=reason)
+    return ask("Peers.Block", request, data_dir, output, _print_blocked)
+
+
+def allow(subject: str, data_dir: Path, output: Output) -> int:
+    """Deal with somebody again."""
+    return ask("Peers.Allow", api.AllowRequest(subject=subject), data_dir, output, _print_blocked)
+
+
+def _print_blocked(reply: Any) -> None:
+    rows = [
+        {"blocked": one.subject, "since": shown.when(one.since), "until": shown.when(one.until) or "for good", "why": one.reason}
+        for one in reply.blocked
+    ]
+    if rows:
+        make_console().print(table("not dealt with", rows))
+    else:
+        say("nobody is blocked")
+
+
 def _print_list(reply: api.PeersReply) -> None:
     rows = [_row(peer) for peer in reply.peers]
     if rows:
         make_console().print(table("peers", rows))
     else:
         say("no other node is known; make a link with: claynet peer connect HOST:PORT")
+    if reply.blocked:
+        _print_blocked(reply)
+    if reply.turned_away:
+        say(f"{reply.turned_away} callers were hung up on: too many from one address, too slow, or blocked")
+    for refusal in reply.refusals[-5:]:
+        say(f"not let in: {refusal}")
 
 
 def _print_one(peer: api.Peer) -> None:

@@ -29,17 +29,17 @@ class PeersService:
 
     def on_list(self, _request: api.PeersRequest, _call: Call) -> api.PeersReply:
         """All that are linked, or that anything was heard of."""
-        return api.PeersReply(peers=self._messages(self._known()))
+        peers = self._host.peers
+        return api.PeersReply(
+            peers=self._messages(self._known()), blocked=self._blocked(), turned_away=peers.turned_away, refusals=peers.refusals()
+        )
 
     def on_show(self, request: api.PeerId, _call: Call) -> api.Peer:
         """One of them."""
-        known = self._known()
-        found = [peer for peer in known if len(request.id) >= _LEAST and peer.startswith(request.id)]
+        found = self._named(request.id, self._known())
         if not found:
             raise NotFound(f"this node has heard of no node {request.id!r}; `claynet peer list` shows those it knows")
-        if len(found) > 1:
-            raise Refused(f"{request.id!r} may be one of {len(found)} nodes; give more of the id")
-        return self._messages(found)[0]
+        return self._messages([found])[0]
 
     def on_connect(self, request: api.ConnectRequest, _call: Call) -> api.ConnectReply:
         """Make a link by an address."""
@@ -51,6 +51,34 @@ class PeersService:
         except PeerError as error:
             raise Refused(f"no link to {request.address}: {error}") from None
         return api.ConnectReply(peer=peer)
+
+    def on_block(self, request: api.BlockRequest, _call: Call) -> api.BlockReply:
+        """Deal with somebody no more."""
+        subject = self._named(request.subject, self._known()) or request.subject
+        try:
+            self._host.peers.block(subject, request.duration, request.reason)
+        except PeerError as error:
+            raise WrongUse(str(error)) from None
+        return api.BlockReply(blocked=self._blocked())
+
+    def on_allow(self, request: api.AllowRequest, _call: Call) -> api.BlockReply:
+        """Deal with somebody again."""
+        subject = self._named(request.subject, [one.subject for one in self._host.peers.blocks()]) or request.subject
+        try:
+            self._host.peers.allow(subject)
+        except PeerError as error:
+            raise NotFound(str(error)) from None
+        return api.BlockReply(blocked=self._blocked())
+
+    def _blocked(self) -> list[api.Blocked]:
+        return [api.Blocked(subject=one.subject, since=one.since, until=one.until, reason=one.reason) for one in self._host.peers.blocks()]
+
+    def _named(self, beginning: str, known: Iterable[str]) -> str:
+        """Return the one id that begins so; empty when none does."""
+        found = [peer for peer in known if len(beginning) >= _LEAST and peer.startswith(beginning)]
+        if len(found) > 1:
+            raise Refused(f"{beginning!r} may be one of {len(found)} nodes; give more of the id")
+        return found[0] if found else ""
 
     def _known(self) -> list[str]:
         view = self._host.view

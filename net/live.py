@@ -21,6 +21,7 @@ from claynet.actors.ledger import EmbeddedLedger
 from claynet.actors.node import EFFECT_TYPES, STATE_TYPES, Node, build_node
 from claynet.actors.ports import SECOND, Blobs, EventSink, NodeId
 from claynet.actors.world import Ports
+from claynet.net.access import Access, AccessRecord
 from claynet.net.app_shelf import AppShelf
 from claynet.net.data_dir import DataDir
 from claynet.net.disk_blobs import DiskBlobs
@@ -66,6 +67,7 @@ class LiveNode:
         sink: EventSink,
         host: str = "127.0.0.1",
         port: int = 0,
+        network: str = "",
     ) -> None:
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.data_dir = DataDir(data_dir)
@@ -73,13 +75,14 @@ class LiveNode:
         self.view = NodeView()
         self._signer = Ed25519Signer(load_or_make_key(data_dir / "identity.pem"))
         with ExitStack() as undo:
-            kept = STATE_TYPES | _Lives | RECORDS
+            kept = STATE_TYPES | _Lives | AccessRecord | RECORDS
             self._store = SeenStore(SqliteStore(data_dir / "node.sqlite", kept, EFFECT_TYPES), self.view.committed)
             undo.callback(self._store.close)
             self.view.load(self._store.load())
             self._system = ThreadsSystem()
             undo.callback(self._system.shutdown)
-            self._network = P2PNetwork(self._system, self._signer, host, port)
+            self.access = Access(self._store)
+            self._network = P2PNetwork(self._system, self._signer, host, port, gate=self.access, network=network)
             undo.callback(self._network.shutdown)
             self._blobs = DiskBlobs(data_dir / "blobs")
             self.results = ResultKeeper(self._store, self.view, self._blobs)
@@ -90,7 +93,7 @@ class LiveNode:
         config = replace(config, descriptors=self.apps.files, disabled_apps=self.apps.disabled | config.disabled_apps)
         self._clock = WallClock(self._system)
         self._jobs = ThreadJobs(self._system)
-        self.peers = Peers(self._network)
+        self.peers = Peers(self._network, self.access)
         ports = Ports(
             system=self._system,
             clock=self._clock,

@@ -9,6 +9,7 @@ import threading
 import time
 
 from claynet.actors.ports import NodeId
+from claynet.net.access import Access, AccessError, Block
 from claynet.net.p2p import P2PNetwork
 
 _LOOK = 0.02
@@ -22,12 +23,44 @@ class PeerError(Exception):
 class Peers:
     """The nodes that one node knows."""
 
-    def __init__(self, network: P2PNetwork) -> None:
+    def __init__(self, network: P2PNetwork, access: Access) -> None:
         self._network = network
+        self._access = access
 
     def linked(self) -> dict[NodeId, str]:
         """Return the nodes that a link stands to, and where each is."""
         return self._network.linked()
+
+    @property
+    def turned_away(self) -> int:
+        """Callers that were hung up on unheard."""
+        return self._network.turned_away
+
+    def refusals(self) -> list[str]:
+        """Return why the latest callers were not let in."""
+        return self._network.recent_refusals()
+
+    def blocks(self) -> tuple[Block, ...]:
+        """Return whom this node does not deal with."""
+        return self._access.blocks()
+
+    def block(self, subject: str, duration: int, reason: str) -> Block:
+        """Deal with a node or an address no more, for `duration` ns (0: for good); its links end now. Raises PeerError."""
+        try:
+            made = self._access.block(subject, duration, reason)
+        except AccessError as error:
+            raise PeerError(str(error)) from None
+        self._network.part_with()
+        return made
+
+    def allow(self, subject: str) -> None:
+        """Take a block back. Raises PeerError."""
+        try:
+            was_blocked = self._access.allow(subject)
+        except AccessError as error:
+            raise PeerError(str(error)) from None
+        if not was_blocked:
+            raise PeerError(f"{subject} is not blocked; `claynet peer list` shows what is")
 
     def connect(self, host: str, port: int, seconds: float) -> NodeId:
         """Make a link to whoever listens there; return who it is. Raises PeerError."""

@@ -70,6 +70,13 @@ def _name(value: object) -> str:
     return text
 
 
+def _network(value: object) -> str:
+    name = _name(value)
+    if not name:
+        raise UnitError("a network needs a name")
+    return name
+
+
 def _truth(value: object) -> bool:
     words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
     if isinstance(value, bool):
@@ -173,6 +180,7 @@ _DECLARED = (
     Key("name", _name, _quoted, "", "a name", "How this node is called in logs and by its peers; empty: the machine's name."),
     Key("roles", _list(_one_of(ROLES)), _show_list(str), ("requestor",), f"{_A_LIST} {', '.join(ROLES)}",
         "What it does: a requestor rents computing power, a provider lends it."),
+    Key("network", _network, _quoted, "claynet", "a name", "Which network it belongs to: nodes of another name are not talked to."),
     Key("peers", _list(_place), _show_list(_show_place), (), f"{_A_LIST} HOST:PORT", "Nodes that it keeps a link to."),
     Key("listen.host", _text, _quoted, "127.0.0.1", "an address",
         "Where it listens for peers: 127.0.0.1 for this machine only, 0.0.0.0 or :: for everybody."),

@@ -24,6 +24,7 @@ class NodeSettings:
     roles: tuple[str, ...] = KEYS["roles"].default
     listen_host: str = KEYS["listen.host"].default
     listen_port: int = KEYS["listen.port"].default
+    network: str = KEYS["network"].default
     peers: tuple[tuple[str, int], ...] = KEYS["peers"].default
     run_requestor: str = KEYS["run.requestor"].default
     run_provider: str = KEYS["run.provider"].default

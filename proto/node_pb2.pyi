@@ -425,10 +425,50 @@ class PeersRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class PeersReply(_message.Message):
-    __slots__ = ("peers",)
+    __slots__ = ("peers", "blocked", "turned_away", "refusals")
     PEERS_FIELD_NUMBER: _ClassVar[int]
+    BLOCKED_FIELD_NUMBER: _ClassVar[int]
+    TURNED_AWAY_FIELD_NUMBER: _ClassVar[int]
+    REFUSALS_FIELD_NUMBER: _ClassVar[int]
     peers: _containers.RepeatedCompositeFieldContainer[Peer]
-    def __init__(self, peers: _Optional[_Iterable[_Union[Peer, _Mapping]]] = ...) -> None: ...
+    blocked: _containers.RepeatedCompositeFieldContainer[Blocked]
+    turned_away: int
+    refusals: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, peers: _Optional[_Iterable[_Union[Peer, _Mapping]]] = ..., blocked: _Optional[_Iterable[_Union[Blocked, _Mapping]]] = ..., turned_away: _Optional[int] = ..., refusals: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Blocked(_message.Message):
+    __slots__ = ("subject", "since", "until", "reason")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    subject: str
+    since: int
+    until: int
+    reason: str
+    def __init__(self, subject: _Optional[str] = ..., since: _Optional[int] = ..., until: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class BlockRequest(_message.Message):
+    __slots__ = ("subject", "duration", "reason")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    DURATION_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    subject: str
+    duration: int
+    reason: str
+    def __init__(self, subject: _Optional[str] = ..., duration: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class AllowRequest(_message.Message):
+    __slots__ = ("subject",)
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    subject: str
+    def __init__(self, subject: _Optional[str] = ...) -> None: ...
+
+class BlockReply(_message.Message):
+    __slots__ = ("blocked",)
+    BLOCKED_FIELD_NUMBER: _ClassVar[int]
+    blocked: _containers.RepeatedCompositeFieldContainer[Blocked]
+    def __init__(self, blocked: _Optional[_Iterable[_Union[Blocked, _Mapping]]] = ...) -> None: ...
 
 class PeerId(_message.Message):
     __slots__ = ("id",)

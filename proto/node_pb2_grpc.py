@@ -965,6 +965,16 @@ class PeersStub(object):
                 request_serializer=claynet_dot_proto_dot_node__pb2.ConnectRequest.SerializeToString,
                 response_deserializer=claynet_dot_proto_dot_node__pb2.ConnectReply.FromString,
                 _registered_method=True)
+        self.Block = channel.unary_unary(
+                '/claynet.node.v1.Peers/Block',
+                request_serializer=claynet_dot_proto_dot_node__pb2.BlockRequest.SerializeToString,
+                response_deserializer=claynet_dot_proto_dot_node__pb2.BlockReply.FromString,
+                _registered_method=True)
+        self.Allow = channel.unary_unary(
+                '/claynet.node.v1.Peers/Allow',
+                request_serializer=claynet_dot_proto_dot_node__pb2.AllowRequest.SerializeToString,
+                response_deserializer=claynet_dot_proto_dot_node__pb2.BlockReply.FromString,
+                _registered_method=True)
 
 
 class PeersServicer(object):
@@ -988,6 +998,19 @@ class PeersServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Block(self, request, context):
+        """A node or an address is dealt with no more, or again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Allow(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PeersServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -1005,6 +1028,16 @@ def add_PeersServicer_to_server(servicer, server):
                     servicer.Connect,
                     request_deserializer=claynet_dot_proto_dot_node__pb2.ConnectRequest.FromString,
                     response_serializer=claynet_dot_proto_dot_node__pb2.ConnectReply.SerializeToString,
+            ),
+            'Block': grpc.unary_unary_rpc_method_handler(
+                    servicer.Block,
+                    request_deserializer=claynet_dot_proto_dot_node__pb2.BlockRequest.FromString,
+                    response_serializer=claynet_dot_proto_dot_node__pb2.BlockReply.SerializeToString,
+            ),
+            'Allow': grpc.unary_unary_rpc_method_handler(
+                    servicer.Allow,
+                    request_deserializer=claynet_dot_proto_dot_node__pb2.AllowRequest.FromString,
+                    response_serializer=claynet_dot_proto_dot_node__pb2.BlockReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1088,6 +1121,60 @@ class Peers(object):
             '/claynet.node.v1.Peers/Connect',
             claynet_dot_proto_dot_node__pb2.ConnectRequest.SerializeToString,
             claynet_dot_proto_dot_node__pb2.ConnectReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Block(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/claynet.node.v1.Peers/Block',
+            claynet_dot_proto_dot_node__pb2.BlockRequest.SerializeToString,
+            claynet_dot_proto_dot_node__pb2.BlockReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Allow(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/claynet.node.v1.Peers/Allow',
+            claynet_dot_proto_dot_node__pb2.AllowRequest.SerializeToString,
+            claynet_dot_proto_dot_node__pb2.BlockReply.FromString,
             options,
             channel_credentials,
             insecure,

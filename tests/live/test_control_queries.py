@@ -84,7 +84,7 @@ def test_the_whitelist(desk: Desk) -> None:
 
 def test_peers_and_subtasks_of_both_sides(desk: Desk) -> None:
     requestor, provider = desk.node("requestor"), desk.node("provider", requestor=False, provider=True)
-    assert claynet(provider, "peer", "list", "--json").json == {"peers": []}
+    assert claynet(provider, "peer", "list", "--json").json["peers"] == []
     linked = claynet(provider, "peer", "connect", f"127.0.0.1:{requestor.live.port}", "--json").json
     assert linked == {"peer": requestor.live.node_id}
     with provider.heard("payment", state="received"):

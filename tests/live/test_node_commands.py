@@ -238,6 +238,23 @@ def test_a_drained_node_takes_no_work_until_it_does_again(shell: Shell) -> None:
     shell.run("task", "watch", task, data_dir="alice")
 
 
+def test_a_blocked_peer_is_gone_until_it_is_allowed(shell: Shell) -> None:
+    bob = shell.ask("node", "start", "--detach", *ON_HOST, data_dir="bob")
+    alice = shell.ask("node", "start", "--detach", *ON_HOST, "--set", "network=blue", data_dir="alice")
+    kind, message = shell.refusal("peer", "connect", bob["listens"], data_dir="alice")
+    assert (kind, "belongs to the network 'claynet', this node to 'blue'" in message) == ("refused", True)
+    shell.run("node", "stop", data_dir="alice")
+    shell.run("node", "start", "--detach", *ON_HOST, data_dir="alice")
+    assert shell.ask("peer", "connect", bob["listens"], data_dir="alice")["peer"] == bob["id"]
+    (blocked,) = shell.ask("peer", "block", alice["id"][:8], "--for", "1h", "--reason", "too loud", data_dir="bob")["blocked"]
+    assert (blocked["subject"], blocked["until"] - blocked["since"]) == (alice["id"], 3600 * 10**9)
+    assert "it is blocked here: too loud" in shell.refusal("peer", "connect", bob["listens"], data_dir="alice")[1]
+    assert "too loud" in shell.run("peer", "list", data_dir="bob").stdout
+    assert shell.ask("peer", "allow", alice["id"][:8], data_dir="bob")["blocked"] == []
+    shell.run("peer", "connect", bob["listens"], data_dir="alice")
+    assert shell.refusal("peer", "block", "nonsense!", data_dir="bob", code=2)[0] == "usage"
+
+
 def test_a_descriptor_that_appears_in_the_folder_is_known_and_disabled(shell: Shell) -> None:
     shell.run("node", "start", "--detach", *ON_HOST, data_dir="n")
     apps = shell.folder / "n" / "apps"
