@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -70,6 +71,8 @@ def logs(last: int, about: str, follow: bool, data_dir: Path) -> int:
     place = DataDir(data_dir)
     for line in read_lines(place.logs, last, about, follow, lambda: place.holder() is not None):
         say(line)
+        if follow:
+            sys.stdout.flush()
     return DONE
 
 
@@ -113,6 +116,7 @@ def _print_status(reply: api.StatusReply) -> None:
     say(f"node {reply.name} ({reply.node_id})")
     say(f"  {', '.join(reply.roles)}; claynet {reply.version}, process {reply.pid}, up {shown.ago(reply.started)}")
     say(f"  data dir {reply.data_dir}; listens on {reply.listens}; linked to {reply.peers} nodes")
+    say(f"  reachable {reply.reachable}")
     money = reply.money
     parts = {"has": money.balance, "set aside": money.reserved, "earned": money.earned, "awaited": money.awaited, "spent": money.spent}
     say("  " + ", ".join(f"{name} {format_tokens(amount)}" for name, amount in parts.items()))

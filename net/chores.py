@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from claynet.actors.ports import NodeId
 from claynet.net.hours import reason_to_rest
 from claynet.net.live import LiveNode
 from claynet.net.machine import this_machine
@@ -25,12 +26,16 @@ logger = logging.getLogger(__name__)
 _TICK = 1.0
 _FILES_EVERY = 2.0
 _HOURS_EVERY = 10.0
+_OTHERS_EVERY = 3.0
 _CALL_FIRST = 1.0
 _CALL_MOST = 60.0
 _CALL_LIMIT = 10.0
 _LAST = 1.0
 """Seconds, all of them. A call under way at the end finds the network shut down."""
 _HOURS = "hours"
+_WANTED = 8
+"""Links that a node looks for; more come by calls from others."""
+_CALLS = 2
 
 
 @dataclass(slots=True)
@@ -51,6 +56,8 @@ class Chores:
         if "provider" in settings.roles and (settings.lend_hours.ranges or settings.lend_idle_only):
             self._cores = this_machine(live.data_dir.path).cores
             self._chores.append(_Chore(self._mind_hours))
+        if settings.discover:
+            self._chores.append(_Chore(self._find_others))
         self._threads = [threading.Thread(target=self._go_round, name="chores", daemon=True)]
         self._threads += [
             threading.Thread(target=self._keep_calling, args=place, name=f"call-{place[0]}-{place[1]}", daemon=True)
@@ -84,6 +91,18 @@ class Chores:
         if apps.refresh():
             self._live.node.set_apps(apps.files, apps.disabled)
         return _FILES_EVERY
+
+    def _find_others(self) -> float:
+        live = self._live
+        linked = live.peers.linked()
+        wanted = _WANTED - len(linked)
+        for known in live.book.to_call(linked, min(wanted, _CALLS)) if wanted > 0 else ():
+            try:
+                live.peers.connect(known.host, known.port, _CALL_LIMIT, NodeId(known.node))
+            except PeerError as problem:
+                logger.debug("node %s is not reached at %s:%d: %s", known.node[:12], known.host, known.port, problem)
+                live.book.failed(NodeId(known.node))
+        return _OTHERS_EVERY * random.uniform(0.75, 1.25)
 
     def _mind_hours(self) -> float:
         settings, now = self._settings, datetime.now()

@@ -48,6 +48,7 @@ class NodeService:
             roles=[name for name, role in (("requestor", config.requestor), ("provider", provider)) if role is not None],
             data_dir=str(host.data_dir.path),
             listens=host.listens,
+            reachable=reachable(host),
             peers=len(host.peers.linked()),
             lending="" if provider is None else state or "open",
             lending_reason=why,
@@ -109,6 +110,16 @@ class NodeService:
 def is_about(event: Event, beginning: str) -> bool:
     """Tell whether an id in an event begins like that."""
     return any(isinstance(value, str) and value.startswith(beginning) for value in event.fields.values())
+
+
+def reachable(host: Host) -> str:
+    """Say whether others can call in, as far as this node can know."""
+    address = host.listens.rpartition(":")[0].strip("[]")
+    if address in ("localhost", "::1") or address.startswith("127."):
+        return "from this machine only: listen.host is a loopback address"
+    if host.peers.was_called():
+        return "yes: others have called in"
+    return "not known: nobody has called in yet; a firewall or a router may be in the way"
 
 
 def money(host: Host) -> api.Money:

@@ -22,6 +22,7 @@ from claynet.actors.node import EFFECT_TYPES, STATE_TYPES, Node, build_node
 from claynet.actors.ports import SECOND, Blobs, EventSink, NodeId
 from claynet.actors.world import Ports
 from claynet.net.access import Access, AccessRecord
+from claynet.net.address_book import AddressBook, BookRecord
 from claynet.net.app_shelf import AppShelf
 from claynet.net.data_dir import DataDir
 from claynet.net.disk_blobs import DiskBlobs
@@ -75,14 +76,15 @@ class LiveNode:
         self.view = NodeView()
         self._signer = Ed25519Signer(load_or_make_key(data_dir / "identity.pem"))
         with ExitStack() as undo:
-            kept = STATE_TYPES | _Lives | AccessRecord | RECORDS
+            kept = STATE_TYPES | _Lives | AccessRecord | BookRecord | RECORDS
             self._store = SeenStore(SqliteStore(data_dir / "node.sqlite", kept, EFFECT_TYPES), self.view.committed)
             undo.callback(self._store.close)
             self.view.load(self._store.load())
             self._system = ThreadsSystem()
             undo.callback(self._system.shutdown)
             self.access = Access(self._store)
-            self._network = P2PNetwork(self._system, self._signer, host, port, gate=self.access, network=network)
+            self.book = AddressBook(self._signer.node_id, self._store)
+            self._network = P2PNetwork(self._system, self._signer, host, port, gate=self.access, network=network, hearsay=self.book)
             undo.callback(self._network.shutdown)
             self._blobs = DiskBlobs(data_dir / "blobs")
             self.results = ResultKeeper(self._store, self.view, self._blobs)

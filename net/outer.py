@@ -14,11 +14,13 @@ ANNOUNCE = 1
 KEEP_ALIVE = 2
 GOODBYE = 3
 """Its payload is a line for people: why the sender ends the link."""
+PEERS = 4
+"""Where other nodes are (`address_book`): hearsay that a node may leave unread."""
 
 MAX_PAYLOAD = (2 << 20) + 4096
 """Bytes in one frame: the largest frame of the upper layer and a little more."""
 
-_MAX_GATHERED = {ANNOUNCE: MAX_PAYLOAD, GOODBYE: 1024, KEEP_ALIVE: 1024}
+_MAX_GATHERED = {ANNOUNCE: MAX_PAYLOAD, GOODBYE: 1024, KEEP_ALIVE: 1024, PEERS: 16 * 1024}
 _HEAD = struct.Struct(">BI")
 
 

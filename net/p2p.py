@@ -22,7 +22,7 @@ from claynet.net.access import origin_of
 from claynet.net.handshake import HandshakeError
 from claynet.net.identity import Ed25519Signer
 from claynet.net.introduce import admit, call, describe, turn_away, welcome
-from claynet.net.outer import ANNOUNCE, MAX_PAYLOAD, outer_frame
+from claynet.net.outer import ANNOUNCE, MAX_PAYLOAD, PEERS, outer_frame
 from claynet.net.peer_link import P2PLimits, PeerLink, Place, where_is
 from claynet.net.threads_system import ThreadsSystem
 from claynet.net.tls import TlsStream, dialler_context, listener_context
@@ -43,6 +43,22 @@ class Gate(Protocol):
 
     def refusal_of_host(self, host: str) -> str:
         """The same of an IP address."""
+
+
+class Hearsay(Protocol):
+    """Where nodes are. Called from any thread."""
+
+    def proved(self, node: NodeId, host: str, port: int) -> None:
+        """A node answered there."""
+
+    def claimed(self, node: NodeId, host: str, port: int) -> None:
+        """A node that called says that it listens there."""
+
+    def tell(self, host: str, only: NodeId | None = None) -> bytes:
+        """Return what a peer at an address is told; empty: nothing."""
+
+    def hear(self, peer: NodeId, host: str, data: bytes) -> None:
+        """Take what a peer tells."""
 
 
 class Open:
@@ -72,10 +88,11 @@ class P2PNetwork:
         limits: P2PLimits | None = None,
         gate: Gate | None = None,
         network: str = "",
+        hearsay: Hearsay | None = None,
     ) -> None:
         """Listen at `host` and `port` (0: one is chosen); `book` says where known nodes are, `gate` who is dealt with (all, by default).
 
-        Nodes of another `network` name are not talked to.
+        Nodes of another `network` name are not talked to. `hearsay` keeps where nodes are, and says what peers are told of that.
 
         Callers wait in the system's queue until `listen`. Raises OSError when the address cannot be had.
         """
@@ -84,6 +101,7 @@ class P2PNetwork:
         self._limits = limits or P2PLimits()
         self._gate = gate or Open()
         self._name = network
+        self._hearsay = hearsay
         self._book: dict[NodeId, Place] = dict(book or {})
         self._heard: dict[NodeId, Place] = {}
         self._listener_tls = listener_context(signer.tls_pem())
@@ -101,6 +119,7 @@ class P2PNetwork:
         self._callers: dict[socket.socket, tuple[str, int]] = {}
         """Callers that have not proven their id: where each calls from, and since when."""
         self._turned_away = 0
+        self._was_called = False
         self._listener: Address | None = None
         self._refusals: deque[str] = deque(maxlen=_REFUSALS_KEPT)
         self._closed = False
@@ -161,8 +180,11 @@ class P2PNetwork:
         if trouble:
             failed(trouble)
 
-    def dial(self, host: str, port: int, failed: Callable[[str], None] | None = None) -> None:
-        """Try to make a link to whoever listens there; LinkUp goes to the address given to `listen`, `failed` hears why not."""
+    def dial(self, host: str, port: int, failed: Callable[[str], None] | None = None, expected: NodeId | None = None) -> None:
+        """Try to make a link to whoever listens there, or to the node `expected`.
+
+        LinkUp goes to the address given to `listen`, `failed` hears why not.
+        """
 
         def refuse(reason: str) -> None:
             logger.warning("dial: %s", reason)
@@ -172,9 +194,14 @@ class P2PNetwork:
         with self._condition:
             listener, closed = self._listener, self._closed
             if listener is not None and not closed:
-                self._start(lambda: self._dial([(host, port)], None, listener, refuse), f"p2p-{self._port}-to-{port}")
+                self._start(lambda: self._dial([(host, port)], expected, listener, refuse), f"p2p-{self._port}-to-{port}")
                 return
         refuse(f"{where_is((host, port))}: " + ("the network is shut down" if closed else "nobody listens on this side yet"))
+
+    def was_called(self) -> bool:
+        """Tell whether any node has ever called in and proven its id."""
+        with self._condition:
+            return self._was_called
 
     def linked(self) -> dict[NodeId, str]:
         """Return the nodes that a link stands to, and the place of the latest link to each."""
@@ -244,6 +271,8 @@ class P2PNetwork:
                 continue
             with self._condition:
                 self._book[peer] = place  # it has just proved that it is to be found there
+            if self._hearsay is not None:
+                self._hearsay.proved(peer, *place)
             if not self._carry(stream, peer, place, up, incoming=False):
                 failed(f"{where_is(place)}: the network is shut down")
             return
@@ -346,8 +375,11 @@ class P2PNetwork:
         if proven:
             with self._condition:
                 listener = self._listener
+                self._was_called = True
                 if port:
                     self._heard[peer] = (place[0], port)
+            if port and self._hearsay is not None:
+                self._hearsay.claimed(peer, place[0], port)
             if listener is not None:
                 self._carry(stream, peer, place, listener, incoming=True)
 
@@ -381,7 +413,7 @@ class P2PNetwork:
             closed = self._closed
             if not closed:
                 number = LinkId(next(self._numbers))
-                told = (self._on_announced, self._system.waiting)
+                told = (self._on_announced, self._on_told, self._system.waiting)
                 link = PeerLink(number, peer, place, incoming, stream, self._system, self._limits, *told)
                 self._links[link.link] = link
                 self._serving.add(link)
@@ -389,7 +421,9 @@ class P2PNetwork:
             stream.abort()
             stream.close()
             return False
+        logger.info("linked to node %s at %s", peer[:12], link.where)
         self._system.tell(up, LinkUp(link.link, peer, incoming))
+        self._introduce(link)
         try:
             link.serve()
         finally:
@@ -398,6 +432,21 @@ class P2PNetwork:
             if link.forgettable:
                 self._forget(link)
         return True
+
+    def _introduce(self, new: PeerLink) -> None:
+        """Tell a new peer where others are, and others where it is."""
+        if self._hearsay is None:
+            return
+        with self._condition:
+            others = {link.peer: link for link in self._serving if link.peer != new.peer}
+        for link, only in ((new, None), *((link, new.peer) for link in others.values())):
+            told = self._hearsay.tell(link.host, only)
+            if told:
+                link.send_announcement(outer_frame(PEERS, told))
+
+    def _on_told(self, link: PeerLink, data: bytes) -> None:
+        if self._hearsay is not None:
+            self._hearsay.hear(link.peer, link.host, data)
 
     def _on_announced(self, data: bytes) -> None:
         if self._listener is not None and not self._closed:

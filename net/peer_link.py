@@ -16,7 +16,7 @@ from enum import Enum
 
 from claynet.actors.ports import SECOND, ActorSystem, Address, LinkBytes, LinkDown, LinkId, NodeId
 from claynet.net.introduce import describe
-from claynet.net.outer import ANNOUNCE, GOODBYE, KEEP_ALIVE, LINK, OuterError, OuterReader, outer_frame
+from claynet.net.outer import ANNOUNCE, GOODBYE, KEEP_ALIVE, LINK, PEERS, OuterError, OuterReader, outer_frame
 from claynet.net.tls import TlsStream
 
 Place = tuple[str, int]
@@ -90,9 +90,11 @@ class PeerLink:
         system: ActorSystem,
         limits: P2PLimits,
         announced: Callable[[bytes], None],
+        told: Callable[[PeerLink, bytes], None],
         backlog: Callable[[Address], int],
     ) -> None:
-        """`place` is where the peer is, `incoming` whether it called; `announced` hears announcements; `backlog` says
+        """`place` is where the peer is, `incoming` whether it called; `announced` hears announcements, `told` where other
+        nodes are; `backlog` says
         how many messages wait for an actor.
         """
         self.link = link
@@ -104,6 +106,7 @@ class PeerLink:
         self._system = system
         self._limits = limits
         self._announced = announced
+        self._told = told
         self._backlog = backlog
         self._allowance = float(limits.announcements_at_once)
         self._counted = time.monotonic_ns()
@@ -189,8 +192,10 @@ class PeerLink:
                 for kind, payload in reader.feed(data):
                     if kind == LINK:
                         self._deliver(payload)
-                    elif kind == ANNOUNCE:
-                        self._hear(payload)
+                    elif kind == ANNOUNCE and self._may_be_heard():
+                        self._announced(payload)
+                    elif kind == PEERS and self._may_be_heard():
+                        self._told(self, payload)
                     elif kind == GOODBYE:
                         text = " ".join(payload.decode("utf-8", "replace").split())
                         return f"{self.where}: closed by the peer" + (f": {text}" if text else "")
@@ -203,15 +208,16 @@ class PeerLink:
             return f"{self.where}: the connection broke ({describe(error)})"
         return f"{self.where}: the connection was lost"
 
-    def _hear(self, announcement: bytes) -> None:
+    def _may_be_heard(self) -> bool:
+        """Tell whether a peer that speaks to everybody is within its allowance; what is beyond is dropped."""
         now = time.monotonic_ns()
         grown = self._allowance + (now - self._counted) * self._limits.announcements / SECOND
         self._allowance, self._counted = min(grown, self._limits.announcements_at_once), now
         if self._allowance < 1:
             self.ignored += 1
-            return
+            return False
         self._allowance -= 1
-        self._announced(announcement)
+        return True
 
     def _deliver(self, data: bytes) -> None:
         with self._condition:

@@ -40,6 +40,10 @@ class Peers:
         """Return why the latest callers were not let in."""
         return self._network.recent_refusals()
 
+    def was_called(self) -> bool:
+        """Tell whether any node has ever called in."""
+        return self._network.was_called()
+
     def blocks(self) -> tuple[Block, ...]:
         """Return whom this node does not deal with."""
         return self._access.blocks()
@@ -62,8 +66,8 @@ class Peers:
         if not was_blocked:
             raise PeerError(f"{subject} is not blocked; `claynet peer list` shows what is")
 
-    def connect(self, host: str, port: int, seconds: float) -> NodeId:
-        """Make a link to whoever listens there; return who it is. Raises PeerError."""
+    def connect(self, host: str, port: int, seconds: float, expected: NodeId | None = None) -> NodeId:
+        """Make a link to whoever listens there, or to the node `expected`; return who it is. Raises PeerError."""
         reasons: list[str] = []
         refused = threading.Event()
 
@@ -75,7 +79,7 @@ class Peers:
         before = {peer for peer, where in self.linked().items() if where == place}
         if before:
             return before.pop()
-        self._network.dial(host, port, failed)
+        self._network.dial(host, port, failed, expected)
         until = time.monotonic() + seconds
         while not refused.wait(_LOOK):
             found = next((peer for peer, where in self.linked().items() if where == place), None)

@@ -182,6 +182,7 @@ _DECLARED = (
         "What it does: a requestor rents computing power, a provider lends it."),
     Key("network", _network, _quoted, "claynet", "a name", "Which network it belongs to: nodes of another name are not talked to."),
     Key("peers", _list(_place), _show_list(_show_place), (), f"{_A_LIST} HOST:PORT", "Nodes that it keeps a link to."),
+    Key("discover", _truth, _show_truth, True, _A_TRUTH, "Links to nodes that it has met before or was told of, besides its peers."),
     Key("listen.host", _text, _quoted, "127.0.0.1", "an address",
         "Where it listens for peers: 127.0.0.1 for this machine only, 0.0.0.0 or :: for everybody."),
     Key("listen.port", _whole(0, 65_535), str, 40_102, "a port", "Its TCP port; 0 takes a free one each time."),

@@ -22,6 +22,7 @@ class NodeSettings:
 
     name: str = KEYS["name"].default
     roles: tuple[str, ...] = KEYS["roles"].default
+    discover: bool = KEYS["discover"].default
     listen_host: str = KEYS["listen.host"].default
     listen_port: int = KEYS["listen.port"].default
     network: str = KEYS["network"].default

@@ -238,6 +238,31 @@ def test_a_drained_node_takes_no_work_until_it_does_again(shell: Shell) -> None:
     shell.run("task", "watch", task, data_dir="alice")
 
 
+def test_nodes_find_each_other_by_one_that_both_know_and_remember_it(shell: Shell) -> None:
+    bob = shell.ask("node", "start", "--detach", *ON_HOST, data_dir="bob")
+    ids = {"bob": bob["id"]}
+    for name in ("alice", "carol"):
+        ids[name] = shell.ask("node", "start", "--detach", *ON_HOST, "--set", f"peers={bob['listens']}", data_dir=name)["id"]
+
+    def linked(name: str, wanted: set[str]) -> None:
+        command = [CLAYNET, "node", "logs", "--last", "0", "--follow", "--about", "linked", "--data-dir", str(shell.folder / name)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as logs:
+            assert logs.stdout is not None
+            for line in logs.stdout:
+                wanted -= {one for one in wanted if one[:12] in line}
+                if not wanted:
+                    break
+            logs.kill()
+
+    linked("alice", {ids["bob"], ids["carol"]})
+    linked("carol", {ids["bob"], ids["alice"]})
+    shell.run("node", "stop", data_dir="alice")
+    shell.run("node", "stop", data_dir="bob")
+    (shell.folder / "alice" / "logs" / "node.log").unlink()
+    shell.run("node", "start", "--detach", *ON_HOST, data_dir="alice")
+    linked("alice", {ids["carol"]})
+
+
 def test_a_blocked_peer_is_gone_until_it_is_allowed(shell: Shell) -> None:
     bob = shell.ask("node", "start", "--detach", *ON_HOST, data_dir="bob")
     alice = shell.ask("node", "start", "--detach", *ON_HOST, "--set", "network=blue", data_dir="alice")

@@ -1,0 +1,137 @@
+"""Where nodes are: told by peers, proven by calls, remembered over restarts; hearsay is bounded and harms nobody."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from claynet.actors.node import EFFECT_TYPES
+from claynet.actors.ports import SECOND, NodeId
+from claynet.net.address_book import TOLD_AT_ONCE, AddressBook, BookRecord, makes_sense
+from claynet.net.p2p import P2PNetwork
+from claynet.net.sqlite_store import SqliteStore
+from claynet.net.threads_system import ThreadsSystem
+from tests.net.p2p_nodes import Node, linked, new_signer
+
+
+class Utc:
+    now = 10**18
+
+    def __call__(self) -> int:
+        return self.now
+
+
+def open_store(folder: Path, name: str = "node") -> SqliteStore:
+    folder.mkdir(exist_ok=True)
+    return SqliteStore(folder / f"{name}.sqlite", BookRecord, EFFECT_TYPES)
+
+
+def an_id() -> NodeId:
+    return NodeId(os.urandom(32).hex())
+
+
+def test_what_was_proven_is_remembered_and_comes_first(tmp_path: Path) -> None:
+    store, utc, own = open_store(tmp_path), Utc(), an_id()
+    book = AddressBook(own, store, utc)
+    proven, claimed = an_id(), an_id()
+    book.claimed(claimed, "192.0.2.1", 40_102)
+    book.proved(proven, "192.0.2.2", 40_102)
+    book.hear(proven, "192.0.2.2", msgspec.msgpack.encode([[os.urandom(32), "192.0.2.3", 40_102]]))
+    assert len(book.known()) == 3, "hearsay is known, and not remembered"
+    assert book.to_call((), 3)[0].node == proven
+    assert claimed in [one.node for one in book.to_call((proven,), 2)]
+    store.close()
+    store = open_store(tmp_path)
+    again = AddressBook(own, store, utc)
+    assert [(one.node, one.host, one.port) for one in again.known()] == [(proven, "192.0.2.2", 40_102), (claimed, "192.0.2.1", 40_102)]
+    store.close()
+
+
+def test_an_address_that_does_not_answer_rests_and_is_forgotten_in_the_end(tmp_path: Path) -> None:
+    store, utc = open_store(tmp_path), Utc()
+    book = AddressBook(an_id(), store, utc)
+    node = an_id()
+    book.proved(node, "192.0.2.2", 40_102)
+    for nth in range(4):
+        book.failed(node)
+        assert book.to_call((), 1) == []
+        utc.now += 60 * SECOND * 2 ** (nth + 1) + 1
+        assert [one.node for one in book.to_call((), 1)] == [node]
+    book.failed(node)
+    assert book.known() == ()
+    store.close()
+
+
+def test_peers_tell_each_other_and_lies_are_bounded(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    own = an_id()
+    book, teller = AddressBook(own, store), an_id()
+    told = [[os.urandom(32), f"198.51.{number // 250}.{number % 250 + 1}", 40_102] for number in range(1000)]
+    for start in range(0, 1000, TOLD_AT_ONCE):
+        book.hear(teller, "203.0.113.1", msgspec.msgpack.encode(told[start : start + TOLD_AT_ONCE]))
+    assert len(book.known()) == 64, "so many of one teller"
+    for nonsense in (
+        b"",
+        b"\xc1",
+        msgspec.msgpack.encode([["x"]]),
+        msgspec.msgpack.encode([[os.urandom(32), "a name", 1]]),
+        b"\x91" * 5000,
+    ):
+        book.hear(an_id(), "203.0.113.2", nonsense)
+    book.hear(an_id(), "203.0.113.2", msgspec.msgpack.encode([[bytes.fromhex(own), "198.51.100.1", 40_102]]))
+    assert len(book.known()) == 64
+    for _ in range(20):
+        book.hear(an_id(), "203.0.113.2", msgspec.msgpack.encode([[os.urandom(32), "198.51.100.1", 40_102] for _ in range(TOLD_AT_ONCE)]))
+    honest = an_id()
+    book.proved(honest, "198.51.100.7", 40_102)
+    assert len(book.known()) == 512
+    assert honest in {one.node for one in book.known()}, "what was never proven goes first"
+    assert len(msgspec.msgpack.decode(book.tell("203.0.113.9"))) == TOLD_AT_ONCE
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "to", "sense"),
+    [
+        ("127.0.0.1", "127.0.0.9", True),
+        ("127.0.0.1", "192.168.1.2", False),
+        ("192.168.1.3", "192.168.1.2", True),
+        ("192.168.1.3", "8.8.8.8", False),
+        ("8.8.8.8", "192.168.1.2", True),
+        ("169.254.0.1", "169.254.0.2", False),
+        ("0.0.0.0", "8.8.8.8", False),
+        ("224.0.0.1", "8.8.8.8", False),
+        ("2a00::1", "8.8.8.8", True),
+        ("a.name", "8.8.8.8", False),
+    ],
+)
+def test_addresses_are_told_where_they_make_sense(host: str, to: str, sense: bool) -> None:
+    assert makes_sense(host, to) is sense
+
+
+def test_two_callers_of_one_node_hear_of_each_other(make: Callable[..., Node], system: ThreadsSystem, tmp_path: Path) -> None:
+    nodes, books, stores = [], [], []
+    for name in ("a", "b", "c"):
+        node = make(name)
+        node.network.shutdown()
+        node.signer = new_signer()
+        stores.append(open_store(tmp_path, name))
+        books.append(AddressBook(node.id, stores[-1]))
+        node.network = P2PNetwork(system, node.signer, hearsay=books[-1])
+        node.network.listen(node.address)
+        nodes.append(node)
+    a, b, c = nodes
+    linked(a, b)
+    here, there = linked(c, b)
+    b.network.send(there, b"x")
+    assert c.received(here, 1) == b"x", "what was told before has arrived"
+    assert {one.node for one in books[2].known()} == {a.id, b.id}
+    linked(b, a)  # any word from b to a, after those about c
+    assert {one.node for one in books[0].known()} == {b.id, c.id}
+    for node, store in zip(nodes, stores, strict=True):
+        node.network.shutdown()
+        store.close()
