@@ -14,6 +14,8 @@ from claynet.actors.ports import Address, Blobs, CorruptBlobError, Digest, FileR
 
 CHUNK = 1024 * 1024
 WINDOW = 4 * CHUNK
+AHEAD = 3
+"""Windows asked for and not here yet, so that the giver always has something to send."""
 
 Answers = list[tuple[Address, object]]
 
@@ -39,7 +41,7 @@ class Downloads:
         self._say = say
         self._fetches: dict[str, tuple[FetchBlobs, set[Digest]]] = {}
         self._asked: dict[Digest, tuple[FileRef, int]] = {}
-        """Per blob under way: what it is, and where the window asked for ends."""
+        """Per blob under way: what it is, and where the last window asked for ends."""
 
     @property
     def busy(self) -> bool:
@@ -68,7 +70,7 @@ class Downloads:
         if self._blobs.has(chunk.digest):
             return self._have(chunk.digest)
         if chunk.offset != self._blobs.partial(chunk.digest):
-            return []  # a window of before a loss, or another link was faster; the next window starts where we are
+            return self._ask_again(file, until, chunk)
         if chunk.offset + len(chunk.data) > chunk.total:
             return self._fail(chunk.digest, "wrong_size", f"{file.name} has more than the {file.size} bytes declared")
         try:
@@ -79,8 +81,7 @@ class Downloads:
             return self._fail(chunk.digest, "disk", f"{file.name} could not be stored: {error.strerror}")
         if whole:
             return self._have(chunk.digest)
-        if self._blobs.partial(chunk.digest) >= until:
-            self._ask(file)
+        self._ask_ahead(file, chunk.offset + len(chunk.data), until)
         return []
 
     def missing(self, record: Missing) -> Answers:
@@ -99,8 +100,21 @@ class Downloads:
 
     def _ask(self, file: FileRef) -> None:
         offset = self._blobs.partial(file.digest)
-        self._asked[file.digest] = (file, offset + WINDOW)
-        self._say(Want(file.digest, offset, WINDOW))
+        self._ask_ahead(file, offset, offset)
+
+    def _ask_ahead(self, file: FileRef, here: int, until: int) -> None:
+        """Ask for windows after `until`, as long as not too many are under way; for the first one of an empty blob too."""
+        while until == 0 or (until < file.size and until + WINDOW <= here + AHEAD * WINDOW):
+            self._say(Want(file.digest, until, WINDOW))
+            until += WINDOW
+        self._asked[file.digest] = (file, until)
+
+    def _ask_again(self, file: FileRef, until: int, chunk: Chunk) -> Answers:
+        """A chunk that does not fit: another link was faster, or something was lost. Ask anew once nothing that fits can come."""
+        here = self._blobs.partial(file.digest)
+        if here >= until or chunk.offset + len(chunk.data) >= min(until, file.size):
+            self._ask_ahead(file, here, here)
+        return []
 
     def _have(self, digest: Digest) -> Answers:
         del self._asked[digest]

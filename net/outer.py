@@ -47,14 +47,14 @@ class OuterReader:
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
         """Return what these bytes bring; neighbouring pieces of link bytes come as one. Raises OuterError for a frame too long."""
         found: list[tuple[int, bytes]] = []
-        link: list[bytes] = []
+        link: list[memoryview] = []
         view = memoryview(data)
         while view:
             if self._left:
                 piece, view = view[: self._left], view[self._left :]
                 self._left -= len(piece)
                 if self._kind == LINK:
-                    link.append(bytes(piece))
+                    link.append(piece)
                 elif self._kind in _MAX_GATHERED:
                     self._gathered += piece
             else:

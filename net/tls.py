@@ -55,6 +55,7 @@ class TlsStream:
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=server_side)
         self._read_into: Callable[[int, memoryview], int] = self._tls.read  # type: ignore[assignment]  # the stubs know one form
         self._buffer = memoryview(bytearray(_READ_SIZE))
+        self._cipher = memoryview(bytearray(_READ_SIZE))
         self._early = b""
 
     def handshake(self, deadline: int) -> None:
@@ -105,10 +106,10 @@ class TlsStream:
             found, self._early = self._early, b""
             return found
         while (data := self._decrypt()) is None:
-            cipher = self._sock.recv(_READ_SIZE)
+            got = self._sock.recv_into(self._cipher)
             with self._lock:
-                if cipher:
-                    self._incoming.write(cipher)
+                if got:
+                    self._incoming.write(self._cipher[:got])
                 else:
                     self._incoming.write_eof()
         return data

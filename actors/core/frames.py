@@ -111,27 +111,39 @@ def frame_digest(body: bytes) -> str:
     return blake2b(body, digest_size=32).hexdigest()
 
 
+_HEAD = 4
+"""Bytes of a body's length."""
+
+
 class FrameReader:
     """Cuts a byte stream into bodies; any split of the stream gives the same bodies."""
 
-    __slots__ = ("_buffer",)
+    __slots__ = ("_held", "_need", "_pieces")
 
     def __init__(self) -> None:
-        self._buffer = b""
+        self._pieces: list[bytes] = []
+        self._held = 0
+        self._need = _HEAD
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Take bytes, yield whole bodies. Raises FrameError on a length over the limit, before buffering it."""
-        buffer = self._buffer + data if self._buffer else data
-        start, end = 0, len(buffer)
+        self._pieces.append(data)
+        self._held += len(data)
+        if self._held < self._need:
+            return  # pieces of a long body are joined once
+        buffer = b"".join(self._pieces) if len(self._pieces) > 1 else data
+        start, end, need = 0, len(buffer), _HEAD
         try:
-            while end - start >= 4:
-                length = int.from_bytes(buffer[start : start + 4], "big")
+            while end - start >= _HEAD:
+                length = int.from_bytes(buffer[start : start + _HEAD], "big")
                 if length > MOST:
                     raise FrameError("too_long", f"a frame of {length} bytes; at most {MOST} are allowed")
-                if end - start - 4 < length:
+                if end - start - _HEAD < length:
+                    need = _HEAD + length
                     break
-                body = buffer[start + 4 : start + 4 + length]
-                start += 4 + length
+                body = buffer[start + _HEAD : start + _HEAD + length]
+                start += _HEAD + length
                 yield body
         finally:
-            self._buffer = buffer[start:]
+            rest = buffer[start:]
+            self._pieces, self._held, self._need = [rest], len(rest), need
