@@ -52,7 +52,7 @@ def candidates(host: Host, app_id: str, max_price: int) -> list[api.Candidate]:
             could = "yes"
             if offer.price > max_price:
                 could = "no"
-                detail = f"{offer.price} per hour was asked, at most {max_price} is paid"
+                detail = f"{format_tokens(offer.price)} per hour was asked, at most {format_tokens(max_price)} is paid"
                 reason = reason_of(DeclineSeen("price", "requestor", detail, offer.at), peer)
         elif decline is not None:
             could, reason = "no", reason_of(decline, peer)

@@ -25,6 +25,7 @@ MOST_PEERS = 4096
 """Providers that are remembered for a task, and by themselves; strangers can be as many as they like."""
 MOST_RULES = 16
 """Rules of one provider for one task: their names are the peer's words."""
+MOST_OTHER_RULES = 256
 MOST_PROBLEMS = 50
 MOST_SCORES = 1024
 
@@ -245,7 +246,8 @@ class NodeView:
         rule = str(fields["rule"])[:64]
         seen = DeclineSeen(rule, fields["by"], str(fields["detail"])[:500], event.at)
         if fields["task"] not in self._states[TaskState]:
-            self._declined[rule] = _again(self._declined.get(rule), seen)
+            if rule in self._declined or len(self._declined) < MOST_OTHER_RULES:
+                self._declined[rule] = _again(self._declined.get(rule), seen)
             return
         peers = self._declines.setdefault(fields["task"], {})
         if len(peers) >= MOST_PEERS and fields["provider"] not in peers:
