@@ -55,6 +55,7 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="A scenario (YAML).",
 Seed = Annotated[int | None, typer.Option(metavar="N", help="Use this seed instead of the file's.")]
 Mode = Annotated[str | None, typer.Option(metavar="virtual|paced|real", help="Use this mode instead of the file's.")]
 Env = Annotated[str | None, typer.Option(metavar="NAME", help="Run every node in this environment.")]
+Transport = Annotated[str | None, typer.Option(metavar="simulated|p2p", help="Use this network instead of the file's.")]
 Json = Annotated[bool, typer.Option("--json", help="Write exactly one JSON object to standard output.")]
 
 
@@ -69,6 +70,7 @@ def run_command(
     seed: Seed = None,
     mode: Mode = None,
     env: Env = None,
+    transport: Transport = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for report, trace, tape and logs.")] = None,
     replay: Annotated[Path | None, typer.Option(metavar="TAPE", help="Take all outside outcomes from this tape.")] = None,
     calibrate: Annotated[
@@ -86,16 +88,18 @@ def run_command(
     from claynet.sim.scenario.reader import Overrides
 
     options = RunOptions(out=out, replay=replay, self_check=None if self_check is None else self_check is Switch.ON)
-    raise typer.Exit(run_file(file, Overrides(seed, mode, env), options, calibrate, Output(as_json)))
+    raise typer.Exit(run_file(file, Overrides(seed, mode, env, transport), options, calibrate, Output(as_json)))
 
 
 @app.command("check")
-def check_command(file: File, seed: Seed = None, mode: Mode = None, env: Env = None, as_json: Json = False) -> None:
+def check_command(
+    file: File, seed: Seed = None, mode: Mode = None, env: Env = None, transport: Transport = None, as_json: Json = False
+) -> None:
     """Validate a scenario and print the plan. Nothing is started."""
     from claynet.cli.check import check_file
     from claynet.sim.scenario.reader import Overrides
 
-    raise typer.Exit(check_file(file, Overrides(seed, mode, env), Output(as_json)))
+    raise typer.Exit(check_file(file, Overrides(seed, mode, env, transport), Output(as_json)))
 
 
 @app.command("calibrate")

@@ -1,4 +1,4 @@
-"""The engine of `real`: Pykka threads, wall time, jobs on a thread pool, for a simulated network in real time.
+"""The engine of `real`: Pykka threads, wall time, jobs on a thread pool, for a network in real time.
 
 Knows net's parts and sim's Engine: the one place where both meet. Must not know nodes or scenarios.
 """
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 from claynet.actors.ports import Address, Blobs, Clock, Outcome, TimerId
+from claynet.cli.loopback import LoopbackWiring
 from claynet.envs.guard import Guard, no_guard
 from claynet.net.thread_jobs import ThreadJobs
 from claynet.net.threads_system import ThreadsSystem
@@ -18,6 +19,7 @@ from claynet.net.wall_clock import WallClock
 from claynet.sim.scenario.plan import Plan
 from claynet.sim.watch.recorder import Recorder
 from claynet.sim.wire.scheduler import ClockScheduler
+from claynet.sim.wire.wiring import Wiring
 
 LOOK_EVERY = 0.05
 """Seconds between looks at whether a run is over."""
@@ -60,7 +62,9 @@ class _JobsHeard:
 class RealEngine:
     """Implements sim's Engine in real time."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, plan: Plan, recorder: Recorder) -> None:
+        self._plan = plan
+        self._recorder = recorder
         self._system = ThreadsSystem()
         self._clock = WallClock(self._system)
         self._began = self._clock.monotonic()
@@ -94,6 +98,12 @@ class RealEngine:
     def scheduler(self) -> ClockScheduler:
         """Call the network back from a timer."""
         return ClockScheduler(self._system, self._clock)
+
+    def wiring(self, simulated: Callable[[], Wiring]) -> Wiring:
+        """The host's network where the plan says so."""
+        if self._plan.network.transport == "p2p":
+            return LoopbackWiring(self._system, self._recorder, self.now)
+        return simulated()
 
     def guard(self, node: str) -> Guard:  # noqa: ARG002 - the shape of an Engine
         """Fence nothing: time is real."""
@@ -129,6 +139,6 @@ class RealEngine:
         self._clock.close()
 
 
-def real_engine(plan: Plan, recorder: Recorder) -> RealEngine:  # noqa: ARG001 - the shape of sim.runner.MakeEngine
+def real_engine(plan: Plan, recorder: Recorder) -> RealEngine:
     """Make the engine of a run."""
-    return RealEngine(recorder)
+    return RealEngine(plan, recorder)

@@ -203,6 +203,11 @@ class P2PNetwork:
         with self._condition:
             return self._was_called
 
+    def peer_of(self, link: LinkId) -> NodeId | None:
+        """Return who is at the other end of a link; None for one that is over."""
+        found = self._links.get(link)
+        return None if found is None else found.peer
+
     def linked(self) -> dict[NodeId, str]:
         """Return the nodes that a link stands to, and the place of the latest link to each."""
         with self._condition:
@@ -238,6 +243,15 @@ class P2PNetwork:
         frame = outer_frame(ANNOUNCE, data)
         for link in chosen.values():
             link.send_announcement(frame)
+
+    def crash(self) -> None:
+        """End as a process that is killed does: links break without a word. Returns when nothing is left of it."""
+        with self._condition:
+            self._closed = True
+            serving = list(self._serving)
+        for link in serving:
+            link.abort()
+        self.shutdown()
 
     def shutdown(self) -> None:
         """Close every link, stop listening, and join the threads; what does not end by itself in a few seconds is cut. Idempotent."""

@@ -14,6 +14,7 @@ from typing import Protocol
 from claynet.actors.ports import ActorSystem, Blobs, Clock, Jobs
 from claynet.envs.guard import Guard
 from claynet.sim.wire.scheduler import Scheduler
+from claynet.sim.wire.wiring import Wiring
 
 
 class Engine(Protocol):
@@ -55,6 +56,9 @@ class Engine(Protocol):
 
     def lifted(self) -> AbstractContextManager[object]:
         """Let the calling handler touch the outside: only the director's, never a node's."""
+
+    def wiring(self, simulated: Callable[[], Wiring]) -> Wiring:
+        """Return what joins the nodes: the simulated one, which is made when it is asked for, unless the plan wants another."""
 
     def run(self, until: int, stop: Callable[[], bool], tick: Callable[[], None]) -> None:
         """Let time pass until `until` (ns), or `stop()` holds; `tick` is called often, between handlers, with the fence lifted."""

@@ -38,6 +38,7 @@ from claynet.sim.watch.triggers import Triggers
 from claynet.sim.watch.why import Reasons
 from claynet.sim.wire.links import Links
 from claynet.sim.wire.network import SimNetwork
+from claynet.sim.wire.wiring import SimulatedWiring
 from claynet.sim.world import SimWorld
 
 CHECK_AGAIN_BELOW = 10.0
@@ -150,11 +151,14 @@ class _Attempt:
         return self._report(virtual, deliveries, digest, time.monotonic_ns() - started, leftovers)
 
     def _make_world(self, folder: Path) -> SimWorld:
-        links = Links(self._plan.network)
-        engine = self._engine
-        network = SimNetwork(engine.scheduler(), engine.system, links.quality, self._entropy.stream("network"), self._recorder)
         usage = UsageLog(self._usage_file())
-        return SimWorld(self._plan, engine, network, links, self._hub, self._entropy, folder, usage)
+        wiring = self._engine.wiring(self._simulated)
+        return SimWorld(self._plan, self._engine, wiring, self._hub, self._entropy, folder, usage)
+
+    def _simulated(self) -> SimulatedWiring:
+        links, engine = Links(self._plan.network), self._engine
+        network = SimNetwork(engine.scheduler(), engine.system, links.quality, self._entropy.stream("network"), self._recorder)
+        return SimulatedWiring(network, links, self._entropy.stream("world-key").nonce(32))
 
     def _usage_file(self) -> Path | None:
         """Return where to keep what services use: nothing really runs in `virtual`, nor in a replay."""

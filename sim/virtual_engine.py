@@ -26,6 +26,7 @@ from claynet.sim.virtual.system import VirtualSystem
 from claynet.sim.virtual.tape import Tape, TapeHeader, TapeWriter, this_platform
 from claynet.sim.watch.recorder import Recorder
 from claynet.sim.wire.scheduler import VirtualScheduler
+from claynet.sim.wire.wiring import Wiring
 
 
 class VirtualEngine:
@@ -56,6 +57,10 @@ class VirtualEngine:
     def scheduler(self) -> VirtualScheduler:
         """Call the network back from the kernel itself."""
         return VirtualScheduler(self.system)
+
+    def wiring(self, simulated: Callable[[], Wiring]) -> Wiring:
+        """Virtual time has the simulated one only."""
+        return simulated()
 
     def guard(self, node: str) -> Guard:
         """Give an app seeded chance, a clock of its declared duration, and only its own work dir."""

@@ -1,4 +1,4 @@
-"""SimWorld: a plan's nodes on a simulated network, and what happens to them.
+"""SimWorld: a plan's nodes in one process, and what happens to them.
 
 Knows how a node's ports are made and how nodes crash and come back. Must not know what a run is for (`runner.py`), nor which engine
 makes time pass.
@@ -16,7 +16,7 @@ from claynet.actors.descriptors import parse
 from claynet.actors.environment import Environment, Runnable
 from claynet.actors.ledger import EmbeddedLedger
 from claynet.actors.node import Node, build_node
-from claynet.actors.ports import Blobs, Entropy, FileRef, NodeId
+from claynet.actors.ports import Blobs, Entropy, FileRef, NodeId, Signer
 from claynet.actors.world import Capability, Ports
 from claynet.envs.behaviours import Failing, WrongResults
 from claynet.envs.registry import EnvironmentSettings, find, stood_in_for
@@ -25,15 +25,14 @@ from claynet.sim.engine import Engine
 from claynet.sim.scenario.plan import LinkChange, NodePlan, Plan, TaskInstance
 from claynet.sim.side_logs import UsageLog
 from claynet.sim.watch.hub import EventHub
-from claynet.sim.wire.links import Links
-from claynet.sim.wire.memory import KeyedSigner, MemoryBlobs, MemoryStore
-from claynet.sim.wire.network import SimNetwork
+from claynet.sim.wire.memory import MemoryBlobs, MemoryStore
+from claynet.sim.wire.wiring import Wiring
 
 
 class _Place:
     """Where one node lives: what outlasts its lives."""
 
-    def __init__(self, plan: NodePlan, signer: KeyedSigner, blobs: Blobs, environment: Environment) -> None:
+    def __init__(self, plan: NodePlan, signer: Signer, blobs: Blobs, environment: Environment) -> None:
         self.plan = plan
         self.signer = signer
         self.blobs = blobs
@@ -48,14 +47,11 @@ class _Place:
 class SimWorld:
     """All nodes of a plan: a `ports.World`."""
 
-    capabilities: frozenset[Capability] = frozenset({"crash", "partition", "change_links"})
-
     def __init__(
         self,
         plan: Plan,
         engine: Engine,
-        network: SimNetwork,
-        links: Links,
+        wiring: Wiring,
         hub: EventHub,
         entropy: Entropy,
         data_dir: Path,
@@ -63,16 +59,19 @@ class SimWorld:
     ) -> None:
         self.plan = plan
         self.engine = engine
-        self.network = network
-        self._links = links
+        self._wiring = wiring
         self._hub = hub
         self._entropy = entropy
         self._data_dir = data_dir
         self._usage = usage or UsageLog(None)
-        self._world_key = entropy.stream("world-key").nonce(32)
         self._table = app_table(plan)
         self._descriptors = tuple((app.descriptor.name, app.descriptor_text) for app in plan.apps.values())
         self._places = {node.name: self._place(node) for node in plan.nodes}
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What can be done to nodes: that depends on what joins them."""
+        return self._wiring.capabilities
 
     @property
     def nodes_up(self) -> int:
@@ -121,7 +120,7 @@ class SimWorld:
             return
         self.engine.system.kill(f"{place.node.prefix}/")
         self.engine.lose_jobs(f"{place.node.prefix}/")
-        self.network.cut(name)
+        self._wiring.cut(name)
         place.environment.close()
         place.node = None
 
@@ -136,19 +135,11 @@ class SimWorld:
 
     def partition(self, sides: tuple[tuple[str, ...], ...]) -> Callable[[], None]:
         """Part the sides from each other; call what is returned to heal."""
-        self.network.partition(sides, True)
-        return lambda: self.network.partition(sides, False)
+        return self._wiring.partition(sides)
 
     def change_links(self, left: tuple[str, ...], right: tuple[str, ...], change: LinkChange) -> Callable[[], None]:
         """Change links in both directions; call what is returned to change them back."""
-        undo = self._links.change(left, right, change)
-        self.network.refresh()
-
-        def back() -> None:
-            undo()
-            self.network.refresh()
-
-        return back
+        return self._wiring.change(left, right, change)
 
     def node(self, name: str) -> Node | None:
         """Return a node's present life."""
@@ -171,7 +162,7 @@ class SimWorld:
             clock=self.engine.clock_of(plan.clock_offset, round(plan.clock_drift * 1_000_000)),
             entropy=self._entropy.stream(f"node/{name}/{place.lives}"),
             jobs=self.engine.jobs,
-            network=self.network.handle(name, place.signer.node_id),
+            network=self._wiring.handle(name, place.signer),
             signer=place.signer,
             blobs=place.blobs,
             store=place.store,
@@ -196,6 +187,7 @@ class SimWorld:
         )
         place.node = build_node(config, self.ports_for(plan.name))
         place.node.start()
+        self._wiring.joined(plan.name)
 
     def _whitelist(self, place: _Place) -> tuple[str, ...]:
         """Return whose images a node runs: those of the scenario's own apps unless the file says otherwise."""
@@ -226,7 +218,7 @@ class SimWorld:
             )
         if plan.behaviour.fails:
             environment = Failing(environment, plan.behaviour.fails, entropy.stream("fails"))
-        return _Place(plan, KeyedSigner(self._world_key, plan.name), blobs, environment)
+        return _Place(plan, self._wiring.signer(plan.name), blobs, environment)
 
 
 def app_table(plan: Plan) -> AppTable:

@@ -5,7 +5,7 @@ Knows the file's outline (schema 1) and its order: nodes before what names them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -14,7 +14,7 @@ from claynet.actors.nearest import nearest
 from claynet.sim.scenario import environment_names
 from claynet.sim.scenario.fields import Section, kind_of, name, one_of, positive_duration, whole
 from claynet.sim.scenario.files import Files
-from claynet.sim.scenario.plan import MODES, Mode, NetworkPlan, NodePlan, Plan
+from claynet.sim.scenario.plan import MODES, TRANSPORTS, Mode, NetworkPlan, NodePlan, Plan
 from claynet.sim.scenario.problems import Problems, ScenarioErrors
 from claynet.sim.scenario.read_events import EventReader, check_times
 from claynet.sim.scenario.read_expect import ExpectReader
@@ -29,6 +29,8 @@ __all__ = ["SCHEMA", "Overrides", "ScenarioErrors", "load"]
 SCHEMA = 1
 MOST_SEED = 2**63 - 1
 DEFAULT_AT_MOST = units.DURATIONS["h"]
+MOST_P2P_NODES = 64
+"""Each has a link, and four threads, for each other one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Overrides:
     seed: int | None = None
     mode: str | None = None
     env: str | None = None
+    transport: str | None = None
 
 
 def load(path: Path | str, overrides: Overrides | None = None) -> Plan:
@@ -67,6 +70,8 @@ def _check_overrides(given: Overrides, problems: Problems) -> None:
         problems.add(0, "--mode", f"unknown mode {given.mode!r}", nearest(given.mode, MODES))
     if given.env is not None and given.env not in environment_names.known():
         problems.add(0, "--env", f"unknown environment {given.env!r}", nearest(given.env, environment_names.known()))
+    if given.transport is not None and given.transport not in TRANSPORTS:
+        problems.add(0, "--transport", f"unknown transport {given.transport!r}", nearest(given.transport, TRANSPORTS))
 
 
 def _read(file: Path, problems: Problems) -> bytes:
@@ -119,7 +124,11 @@ class _Reader:
             if mode == "real" and node.clock_drift:
                 item.wrong("clock_drift needs virtual time, and the mode is real", "use --mode paced, or clock_offset")
         network = read_network(top.section("network"), selectors)
-        self._check_transport(top, network, mode)
+        if self._given.transport == "p2p":
+            network = NetworkPlan("p2p", network.quality)  # the host's network has qualities of its own
+        elif self._given.transport == "simulated":
+            network = replace(network, transport="simulated")
+        self._check_transport(top, network, mode, len(nodes))
         task_items = top.items("tasks")
         tasks, task_names = read_tasks(task_items, selectors, set(apps_section.names()) if apps_section else set(), self._files)
         if not until and not task_items:
@@ -162,11 +171,14 @@ class _Reader:
         if refused:
             self._problems.add(0, "--env", *refused)
 
-    def _check_transport(self, top: Section, network: NetworkPlan, mode: Mode) -> None:
-        if network.transport == "p2p" and mode != "real":
-            top.wrong(f"transport p2p needs mode real, and the mode is {mode}", "use transport: simulated", key="network")
-        elif network.transport == "p2p":
-            top.wrong("transport p2p is not available in scenarios yet", "use transport: simulated", key="network")
+    def _check_transport(self, top: Section, network: NetworkPlan, mode: Mode, nodes: int) -> None:
+        if network.transport != "p2p":
+            return
+        key = "mode" if self._given.transport else "network"
+        if mode != "real":
+            top.wrong(f"transport p2p needs mode real, and the mode is {mode}", "use mode real, or transport simulated", key=key)
+        if nodes > MOST_P2P_NODES:
+            top.wrong(f"transport p2p takes at most {MOST_P2P_NODES} nodes, and there are {nodes}", "use transport simulated", key="nodes")
 
     def _close(self, top: Section) -> None:
         for key in top.names():

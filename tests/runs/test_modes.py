@@ -1,4 +1,4 @@
-"""One file, three modes: the same final states, the same accepted subtasks, the same expectations met, the same evidence."""
+"""One file, three modes and real links: the same final states, the same accepted subtasks, the same expectations met, the same evidence."""
 
 from collections import Counter
 
@@ -10,6 +10,7 @@ WAYS = {
     "virtual": ("--mode", "virtual", "--env", "inproc"),
     "paced": ("--mode", "paced"),
     "real": ("--mode", "real"),
+    "p2p": ("--mode", "real", "--transport", "p2p"),
 }
 NEEDED = {"assignment", "report", "acceptance", "payment"}
 
@@ -32,7 +33,7 @@ def test_the_same_final_state_of_each_task(runs):
 
     first, *others = [states(events) for _, events in runs.values()]
     assert first == [("requestors-0", "pow", "finished"), ("requestors-1", "pow", "finished")]
-    assert others == [first, first]
+    assert others == [first] * 3
 
 
 def test_the_same_number_of_accepted_subtasks(runs):
@@ -41,7 +42,7 @@ def test_the_same_number_of_accepted_subtasks(runs):
 
 def test_the_same_expectations_are_met(runs):
     met = [[(entry["name"], entry["ok"]) for entry in report["expectations"]] for report, _ in runs.values()]
-    assert met[0] == met[1] == met[2]
+    assert met[0] == met[1] == met[2] == met[3]
     assert met[0]
     assert all(ok for _, ok in met[0])
 
@@ -57,12 +58,12 @@ def test_the_same_kinds_of_evidence_for_each_accepted_subtask(runs):
 
     first, *others = [kinds(events) for _, events in runs.values()]
     assert first == Counter({frozenset(NEEDED): 8})
-    assert others == [first, first]
+    assert others == [first] * 3
 
 
 def test_only_virtual_time_has_a_trace_hash(runs):
     assert {name for name, (report, _) in runs.items() if report["trace_hash"]} == {"virtual", "paced"}
-    assert {name: report["mode"] for name, (report, _) in runs.items()} == {name: name for name in WAYS}
+    assert {name: report["mode"] for name, (report, _) in runs.items()} == {name: name for name in WAYS} | {"p2p": "real"}
 
 
 def test_nothing_is_left_behind(runs):

@@ -204,6 +204,13 @@ def test_a_clock_that_drifts_needs_virtual_time(tmp_path: Path) -> None:
     assert error.key == "nodes[3]"
 
 
-def test_links_of_the_real_network_are_not_there_yet(tmp_path: Path) -> None:
-    text = FULL.replace("transport: simulated", "transport: p2p")
-    assert any("p2p" in str(error) for error in findings(write(tmp_path, text), Overrides(mode="real")))
+def test_real_links_are_for_so_many_nodes_only_and_for_real_time(tmp_path: Path) -> None:
+    for transport, mode, words in (
+        ("p2p", "paced", "transport p2p needs mode real, and the mode is paced"),
+        ("p2p", "real", "transport p2p takes at most 64 nodes"),
+    ):
+        text = FULL.replace("count: 2", "count: 70") if mode == "real" else FULL
+        found = findings(write(tmp_path, text), Overrides(mode=mode, transport=transport))
+        assert any(words in str(error) for error in found), [str(error) for error in found]
+    (wrong,) = findings(write(tmp_path), Overrides(transport="p2q"))
+    assert (wrong.key, "did you mean 'p2p'?" in str(wrong)) == ("--transport", True)

@@ -1,0 +1,52 @@
+"""Scenarios on the real links of live nodes: a shipped one ends as it does in a simulated network, and a node that crashes comes back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.runs.command import ROOT, SCENARIOS, claynet, trace
+
+CRASH = f"""
+schema: 1
+name: crash
+mode: real
+seed: 5
+at_most: 5m
+network: {{transport: p2p}}
+apps:
+  tutorial: {{descriptor: {ROOT}/apps/tutorial/descriptor.json}}
+nodes:
+  - {{group: requestors, count: 1, role: requestor, env: process}}
+  - {{group: providers, count: 2, role: provider, env: process, price: 0.5tok}}
+tasks:
+  - {{name: pow, by: requestors, app: tutorial, params: {{difficulty: 10, resources: [input.txt]}},
+     inputs: [{ROOT}/scenarios/data/input.txt], subtasks: 4, max_price: 1tok, task_timeout: 4m, subtask_timeout: 30s}}
+events:
+  - {{when: {{task: pow, subtasks_finished: 1}}, crash: "requestors[0]", restart_after: 1s}}
+expect:
+  - {{tasks: {{name: pow, state: finished}}, count: all}}
+  - {{metric: actor_failures, equals: 0}}
+  - {{leftovers: none}}
+"""
+
+
+def test_a_shipped_scenario_ends_alike_in_both_networks(tmp_path: Path) -> None:
+    met = []
+    for transport in ("simulated", "p2p"):
+        code, report = claynet(
+            "run", SCENARIOS / "two-requestors.yaml", "--mode", "real", "--transport", transport, "--out", tmp_path / transport
+        )
+        assert code == 0, report
+        events = trace(tmp_path / transport)
+        last = {event["id"]: (event["from"], event["name"], event["state"]) for event in events if event["kind"] == "task"}
+        met.append((sorted(last.values()), [(entry["name"], entry["ok"]) for entry in report["expectations"]]))
+        assert report["messages"] > 0
+    assert met[0] == met[1]
+
+
+def test_a_node_that_crashes_comes_back_on_other_links(tmp_path: Path) -> None:
+    file = tmp_path / "crash.yaml"
+    file.write_text(CRASH)
+    code, report = claynet("run", file)
+    assert code == 0, report
+    assert report["subtasks"]["finished"] == 4
