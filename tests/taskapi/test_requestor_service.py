@@ -74,6 +74,7 @@ def test_the_agreed_folders_are_there_before_the_app_is_asked(app: RequestorAppC
         ({"exit": 3}, "SystemExit: 3"),
         ("[1]", "ValueError: task parameters are not a JSON object"),
     ],
+    ids=["plain", "unicode", "surrogate", "no file", "exit", "no object"],
 )
 def test_exceptions_arrive_as_internal_with_type_and_text(app: RequestorAppClient, params: dict[str, object] | str, text: str) -> None:
     with pytest.raises(AppFailed) as failed:
