@@ -12,12 +12,10 @@ from collections.abc import Callable
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from claynet.actors.ports import Address, LinkId, Network, NodeId, Signer
-from claynet.actors.world import Capability
 from claynet.net.identity import Ed25519Signer
 from claynet.net.p2p import P2PNetwork
 from claynet.net.peer_link import P2PLimits
 from claynet.net.threads_system import ThreadsSystem
-from claynet.sim.scenario.plan import LinkChange
 from claynet.sim.watch.recorder import Recorder
 
 _HOST = "127.0.0.1"
@@ -29,7 +27,8 @@ _LIMITS = P2PLimits(unproven=1024, unproven_of_one=_ALL, links=_ALL, links_of_on
 class LoopbackWiring:
     """A `Wiring` of the host's network."""
 
-    capabilities: frozenset[Capability] = frozenset({"crash"})
+    faults = None
+    """Nobody parts or changes the links of the host."""
 
     def __init__(self, system: ThreadsSystem, recorder: Recorder, now: Callable[[], int]) -> None:
         self._system = system
@@ -72,14 +71,6 @@ class LoopbackWiring:
             network = self._up.pop(name, None)
         if network is not None:
             network.crash()
-
-    def partition(self, sides: tuple[tuple[str, ...], ...]) -> Callable[[], None]:
-        """Nobody parts the host's network: it is not among the capabilities."""
-        raise NotImplementedError(f"transport p2p cannot part {sides}")
-
-    def change(self, left: tuple[str, ...], right: tuple[str, ...], change: LinkChange) -> Callable[[], None]:
-        """Nor changes its links."""
-        raise NotImplementedError(f"transport p2p cannot change the links of {left} and {right} to {change}")
 
     def _sent(self, name: str, network: P2PNetwork, link: LinkId, data: bytes) -> None:
         peer = network.peer_of(link)

@@ -15,10 +15,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Protocol
 
 from claynet.actors.ports import SECOND, Address, Announced, LinkFailed, LinkId, LinkUp, NodeId
 from claynet.net.access import origin_of
+from claynet.net.gate import Gate, Hearsay, Open
 from claynet.net.handshake import HandshakeError
 from claynet.net.identity import Ed25519Signer
 from claynet.net.introduce import admit, call, describe, turn_away, welcome
@@ -33,46 +33,6 @@ _SHUTDOWN_PATIENCE = 3 * SECOND
 _REFUSALS_KEPT = 100
 _LOOK = 0.05
 """Seconds between two looks at how slow callers are."""
-
-
-class Gate(Protocol):
-    """Whom a node deals with. Asked from any thread."""
-
-    def refusal_of_node(self, node: NodeId) -> str:
-        """Return why it is not dealt with; empty when it is."""
-
-    def refusal_of_host(self, host: str) -> str:
-        """The same of an IP address."""
-
-
-class Hearsay(Protocol):
-    """Where nodes are. Called from any thread."""
-
-    def proved(self, node: NodeId, host: str, port: int) -> None:
-        """A node answered there."""
-
-    def claimed(self, node: NodeId, host: str, port: int) -> None:
-        """A node that called says that it listens there."""
-
-    def tell(self, host: str, only: NodeId | None = None) -> bytes:
-        """Return what a peer at an address is told; empty: nothing."""
-
-    def hear(self, peer: NodeId, host: str, data: bytes) -> None:
-        """Take what a peer tells."""
-
-
-class Open:
-    """A gate that lets everybody in."""
-
-    def refusal_of_node(self, node: NodeId) -> str:
-        """Nobody is refused."""
-        del node
-        return ""
-
-    def refusal_of_host(self, host: str) -> str:
-        """Nobody is refused."""
-        del host
-        return ""
 
 
 class P2PNetwork:

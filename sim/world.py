@@ -26,7 +26,10 @@ from claynet.sim.scenario.plan import LinkChange, NodePlan, Plan, TaskInstance
 from claynet.sim.side_logs import UsageLog
 from claynet.sim.watch.hub import EventHub
 from claynet.sim.wire.memory import MemoryBlobs, MemoryStore
-from claynet.sim.wire.wiring import Wiring
+from claynet.sim.wire.wiring import LinkFaults, Wiring
+
+_OF_NODES: frozenset[Capability] = frozenset({"crash"})
+_OF_LINKS: frozenset[Capability] = frozenset({"partition", "change_links"})
 
 
 class _Place:
@@ -71,7 +74,7 @@ class SimWorld:
     @property
     def capabilities(self) -> frozenset[Capability]:
         """What can be done to nodes: that depends on what joins them."""
-        return self._wiring.capabilities
+        return _OF_NODES if self._wiring.faults is None else _OF_NODES | _OF_LINKS
 
     @property
     def nodes_up(self) -> int:
@@ -135,11 +138,15 @@ class SimWorld:
 
     def partition(self, sides: tuple[tuple[str, ...], ...]) -> Callable[[], None]:
         """Part the sides from each other; call what is returned to heal."""
-        return self._wiring.partition(sides)
+        return self._link_faults().partition(sides)
 
     def change_links(self, left: tuple[str, ...], right: tuple[str, ...], change: LinkChange) -> Callable[[], None]:
         """Change links in both directions; call what is returned to change them back."""
-        return self._wiring.change(left, right, change)
+        return self._link_faults().change(left, right, change)
+
+    def _link_faults(self) -> LinkFaults:
+        assert self._wiring.faults is not None, "the reader refuses faults of links that are not ours"
+        return self._wiring.faults
 
     def node(self, name: str) -> Node | None:
         """Return a node's present life."""

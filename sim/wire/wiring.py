@@ -9,18 +9,28 @@ from collections.abc import Callable
 from typing import Protocol
 
 from claynet.actors.ports import Network, Signer
-from claynet.actors.world import Capability
 from claynet.sim.scenario.plan import LinkChange
 from claynet.sim.wire.links import Links
 from claynet.sim.wire.memory import KeyedSigner
 from claynet.sim.wire.network import SimNetwork
 
 
+class LinkFaults(Protocol):
+    """What can be done to links."""
+
+    def partition(self, sides: tuple[tuple[str, ...], ...]) -> Callable[[], None]:
+        """Part the sides from each other; call what is returned to heal."""
+
+    def change(self, left: tuple[str, ...], right: tuple[str, ...], change: LinkChange) -> Callable[[], None]:
+        """Change links in both directions; call what is returned to change them back."""
+
+
 class Wiring(Protocol):
     """Links between the nodes of one run."""
 
-    capabilities: frozenset[Capability]
-    """What can be done to nodes."""
+    @property
+    def faults(self) -> LinkFaults | None:
+        """What can be done to these links; None: nothing, they are not ours."""
 
     def signer(self, name: str) -> Signer:
         """Make a node's identity: once, it outlasts its lives."""
@@ -34,22 +44,14 @@ class Wiring(Protocol):
     def cut(self, name: str) -> None:
         """A node's life has ended without a word. Ignored for one that is down."""
 
-    def partition(self, sides: tuple[tuple[str, ...], ...]) -> Callable[[], None]:
-        """Part the sides from each other; call what is returned to heal."""
-
-    def change(self, left: tuple[str, ...], right: tuple[str, ...], change: LinkChange) -> Callable[[], None]:
-        """Change links in both directions; call what is returned to change them back."""
-
 
 class SimulatedWiring:
     """A SimNetwork, and identities that need no keys: a node of a simulated world cannot read another's memory."""
 
-    capabilities: frozenset[Capability] = frozenset({"crash", "partition", "change_links"})
-
     def __init__(self, network: SimNetwork, links: Links, world_key: bytes) -> None:
         self._network = network
-        self._links = links
         self._world_key = world_key
+        self.faults: LinkFaults = _SimulatedFaults(network, links)
 
     def signer(self, name: str) -> Signer:
         """Make it of the world's key and the name."""
@@ -65,6 +67,14 @@ class SimulatedWiring:
     def cut(self, name: str) -> None:
         """Its peers hear LinkDown one latency from now."""
         self._network.cut(name)
+
+
+class _SimulatedFaults:
+    """What happens to the links of a SimNetwork."""
+
+    def __init__(self, network: SimNetwork, links: Links) -> None:
+        self._network = network
+        self._links = links
 
     def partition(self, sides: tuple[tuple[str, ...], ...]) -> Callable[[], None]:
         """Part the sides; partitions add up."""
