@@ -14,11 +14,14 @@ from claynet.net.config_file import read_config
 from claynet.net.data_dir import DataDir
 from claynet.net.settings import Finding, Resolved, SettingsError, from_flags, from_variables, resolve
 
+_OPTIONS = {"roles": "--role"}
+"""Options that are not called like their key."""
+
 
 def settings_of(data_dir: DataDir, pairs: Sequence[str] = (), flags: Mapping[str, str] | None = None) -> Resolved:
     """Return what holds; `pairs` are `KEY=VALUE`, `flags` options of a command by key. Raises SettingsError."""
     given = dict(flags or {})
-    shown = {key: f"--{key.rpartition('.')[2].replace('_', '-')}" for key in given}
+    shown = {key: _OPTIONS.get(key) or f"--{key.rpartition('.')[2].replace('_', '-')}" for key in given}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals:

@@ -69,6 +69,8 @@ def status(data_dir: Path, output: Output) -> int:
 def logs(last: int, about: str, follow: bool, data_dir: Path) -> int:
     """Show the log; it is read where it is, so that it can be read of a node that does not run."""
     place = DataDir(data_dir)
+    if not place.logs.is_dir():
+        return Output(False).error("no_node", f"{place.logs} is not there: no node has run with this data dir", code=UNMET)
     for line in read_lines(place.logs, last, about, follow, lambda: place.holder() is not None):
         say(line)
         if follow:

@@ -174,6 +174,10 @@ def test_what_cannot_start_says_why(shell: Shell) -> None:
     assert shell.refusal("node", "start", data_dir="n", code=2, CLAYNET_STOP_LIMIT="soon")[1].startswith(
         "the variable CLAYNET_STOP_LIMIT: "
     )
+    assert shell.refusal("node", "init", "--role", "nobody", data_dir="n", code=2)[1].startswith(
+        "the flag --role: roles: 'nobody' is none of"
+    )
+    assert "no node has run" in shell.run("node", "logs", data_dir="n", code=1).stderr
     assert not (shell.folder / "n").exists(), "nothing is made of wrong settings"
 
 
