@@ -23,7 +23,7 @@ from claynet.envs.docker_build import build_app
 from claynet.envs.docker_cpu import DockerCpuEnvironment
 from claynet.envs.docker_engine import Engine
 from claynet.envs.docker_limits import ContainerLimits, ContainerSpec, create_options
-from claynet.net.disk_blobs import DiskBlobs
+from claynet.net.storage.disk_blobs import DiskBlobs
 from claynet.proto import golem_task_api_pb2 as pb
 from claynet.proto import layout
 from claynet.taskapi.client import TaskApiClient

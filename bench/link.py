@@ -19,11 +19,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bench.figures import Figure, in_process, interleaved, rate
 from claynet.actors.ports import Address, LinkBytes, LinkUp
-from claynet.net.identity import Ed25519Signer
-from claynet.net.outer import LINK, OuterReader, outer_frame
-from claynet.net.p2p import P2PNetwork
-from claynet.net.threads_system import ThreadsSystem
-from claynet.net.tls import dialler_context, listener_context
+from claynet.net.link.identity import Ed25519Signer
+from claynet.net.link.outer import LINK, OuterReader, outer_frame
+from claynet.net.link.p2p import P2PNetwork
+from claynet.net.link.tls import dialler_context, listener_context
+from claynet.net.threads.threads_system import ThreadsSystem
 
 SMALL = 200
 """Bytes of a small message, about those of a report."""

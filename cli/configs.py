@@ -13,10 +13,10 @@ from claynet.cli.asking import say
 from claynet.cli.node_settings import settings_of, wrong_settings
 from claynet.cli.output import DONE, UNMET, Output, note
 from claynet.cli.tables import make_console, table
-from claynet.net.config_file import set_value
-from claynet.net.data_dir import DataDir, DataDirError
-from claynet.net.setting_keys import KEYS, Key
-from claynet.net.settings import Finding, SettingsError
+from claynet.net.settings.config_file import set_value
+from claynet.net.settings.node_settings import Finding, SettingsError
+from claynet.net.settings.setting_keys import KEYS, Key
+from claynet.net.storage.data_dir import DataDir, DataDirError
 
 
 def show(data_dir: Path, output: Output) -> int:

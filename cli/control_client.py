@@ -17,7 +17,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from claynet.cli.output import UNMET, WRONG, Output
-from claynet.net.data_dir import DataDir
+from claynet.net.storage.data_dir import DataDir
 from claynet.proto import node_pb2 as api
 
 DEADLINE = 15.0

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from claynet.actors.ports import Address, LinkId, Network, NodeId, Signer
-from claynet.net.identity import Ed25519Signer
-from claynet.net.p2p import P2PNetwork
-from claynet.net.peer_link import P2PLimits
-from claynet.net.threads_system import ThreadsSystem
+from claynet.net.link.identity import Ed25519Signer
+from claynet.net.link.p2p import P2PNetwork
+from claynet.net.link.peer_link import P2PLimits
+from claynet.net.threads.threads_system import ThreadsSystem
 from claynet.sim.watch.recorder import Recorder
 
 _HOST = "127.0.0.1"

@@ -17,13 +17,13 @@ from claynet.cli import shown
 from claynet.cli.asking import say
 from claynet.cli.node_settings import settings_of, wrong_settings
 from claynet.cli.output import DONE, UNMET, Output, note
-from claynet.net.config_file import write_config
 from claynet.net.configured import name_of
-from claynet.net.data_dir import DataDir, DataDirError
-from claynet.net.identity import Ed25519Signer, KeyFileError, load_or_make_key
+from claynet.net.link.identity import Ed25519Signer, KeyFileError, load_or_make_key
 from claynet.net.machine import Machine, overbooked, suggestion, this_machine
-from claynet.net.setting_keys import KEYS
-from claynet.net.settings import Finding, NodeSettings, Resolved, SettingsError
+from claynet.net.settings.config_file import write_config
+from claynet.net.settings.node_settings import Finding, NodeSettings, Resolved, SettingsError
+from claynet.net.settings.setting_keys import KEYS
+from claynet.net.storage.data_dir import DataDir, DataDirError
 
 _ASKED = ("name", "roles")
 _ASKED_OF_PROVIDERS = ("lend.cores", "lend.memory", "lend.disk", "lend.price", "lend.hours")

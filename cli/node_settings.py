@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from claynet.cli.output import WRONG, Output
-from claynet.net.config_file import read_config
-from claynet.net.data_dir import DataDir
-from claynet.net.settings import Finding, Resolved, SettingsError, from_flags, from_variables, resolve
+from claynet.net.settings.config_file import read_config
+from claynet.net.settings.node_settings import Finding, Resolved, SettingsError, from_flags, from_variables, resolve
+from claynet.net.storage.data_dir import DataDir
 
 _OPTIONS = {"roles": "--role"}
 """Options that are not called like their key."""

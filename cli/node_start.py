@@ -24,12 +24,12 @@ from claynet.cli.bundled_apps import bundled
 from claynet.cli.node_settings import settings_of, wrong_settings
 from claynet.cli.output import DONE, UNMET, Output, note, write_json
 from claynet.net.configured import name_of
-from claynet.net.control_socket import ControlSocketError
-from claynet.net.data_dir import DataDir, DataDirError
-from claynet.net.identity import KeyFileError
+from claynet.net.control.control_socket import ControlSocketError
+from claynet.net.link.identity import KeyFileError
 from claynet.net.served import ServedNode
-from claynet.net.settings import NodeSettings, SettingsError
-from claynet.net.sqlite_store import StoreError
+from claynet.net.settings.node_settings import NodeSettings, SettingsError
+from claynet.net.storage.data_dir import DataDir, DataDirError
+from claynet.net.storage.sqlite_store import StoreError
 
 _READY = 60.0
 """Seconds that a node in a process of its own may take to be ready."""

@@ -11,8 +11,8 @@ from pathlib import Path
 from claynet.actors.ports import SECOND
 from claynet.cli.node_settings import settings_of, wrong_settings
 from claynet.cli.output import DONE, Output
-from claynet.net.data_dir import DataDir
-from claynet.net.settings import SettingsError
+from claynet.net.settings.node_settings import SettingsError
+from claynet.net.storage.data_dir import DataDir
 
 _UNIT = """\
 # Save it as ~/.config/systemd/user/claynet.service, then: systemctl --user enable --now claynet

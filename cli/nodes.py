@@ -19,8 +19,8 @@ from claynet.cli.control_client import NodeClient, NodeTrouble, with_node
 from claynet.cli.output import DONE, UNMET, Output, note
 from claynet.cli.plain import plain
 from claynet.cli.tables import make_console, table
-from claynet.net.data_dir import DataDir
 from claynet.net.log_lines import read_lines
+from claynet.net.storage.data_dir import DataDir
 from claynet.proto import node_pb2 as api
 
 _LOOK = 0.05

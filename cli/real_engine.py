@@ -13,9 +13,9 @@ from contextlib import AbstractContextManager, nullcontext
 from claynet.actors.ports import Address, Blobs, Clock, Outcome, TimerId
 from claynet.cli.loopback import LoopbackWiring
 from claynet.envs.guard import Guard, no_guard
-from claynet.net.thread_jobs import ThreadJobs
-from claynet.net.threads_system import ThreadsSystem
-from claynet.net.wall_clock import WallClock
+from claynet.net.threads.thread_jobs import ThreadJobs
+from claynet.net.threads.threads_system import ThreadsSystem
+from claynet.net.threads.wall_clock import WallClock
 from claynet.sim.scenario.plan import Plan
 from claynet.sim.watch.recorder import Recorder
 from claynet.sim.wire.scheduler import ClockScheduler

@@ -18,7 +18,7 @@ import msgspec
 from claynet.actors.descriptors import Descriptor, DescriptorError, parse, read_folder
 from claynet.actors.nearest import nearest
 from claynet.actors.ports import Store
-from claynet.net.view_values import AppsRecord
+from claynet.net.view.values import AppsRecord
 
 KEY = "apps"
 PARAMETERS = "parameters"

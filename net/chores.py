@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from claynet.actors.ports import NodeId
-from claynet.net.hours import reason_to_rest
+from claynet.net.link.peers import PeerError
 from claynet.net.live import LiveNode
 from claynet.net.machine import this_machine
-from claynet.net.peers import PeerError
-from claynet.net.settings import NodeSettings
+from claynet.net.settings.hours import reason_to_rest
+from claynet.net.settings.node_settings import NodeSettings
 
 logger = logging.getLogger(__name__)
 

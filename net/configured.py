@@ -20,7 +20,7 @@ from claynet.envs import registry
 from claynet.envs.registry import EnvironmentKind, EnvironmentSettings
 from claynet.envs.resolve import AppTable
 from claynet.net.live import MakeEnvironments
-from claynet.net.settings import NodeSettings
+from claynet.net.settings.node_settings import NodeSettings
 
 _MIB = 2**20
 

@@ -12,7 +12,7 @@ import msgspec
 
 from claynet.actors.node import Node
 from claynet.actors.ports import Store
-from claynet.net.view import NodeView
+from claynet.net.view.node_view import NodeView
 
 KEY = "lending"
 _ENVIRONMENT = "environment"

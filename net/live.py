@@ -21,25 +21,25 @@ from claynet.actors.ledger import EmbeddedLedger
 from claynet.actors.node import EFFECT_TYPES, STATE_TYPES, Node, build_node
 from claynet.actors.ports import SECOND, Blobs, EventSink, NodeId
 from claynet.actors.world import Ports
-from claynet.net.access import Access, AccessRecord
-from claynet.net.address_book import AddressBook, BookRecord
 from claynet.net.app_shelf import AppShelf
-from claynet.net.data_dir import DataDir
-from claynet.net.disk_blobs import DiskBlobs
-from claynet.net.event_hub import EventHub
-from claynet.net.identity import Ed25519Signer, load_or_make_key
 from claynet.net.lending import Lending
-from claynet.net.p2p import P2PNetwork
-from claynet.net.peers import Peers
-from claynet.net.result_keeper import ResultKeeper
-from claynet.net.seen_store import SeenStore
-from claynet.net.sqlite_store import SqliteStore
-from claynet.net.system_entropy import SystemEntropy
-from claynet.net.thread_jobs import ThreadJobs
-from claynet.net.threads_system import ThreadsSystem
-from claynet.net.view import NodeView
-from claynet.net.view_values import RECORDS
-from claynet.net.wall_clock import WallClock
+from claynet.net.link.access import Access, AccessRecord
+from claynet.net.link.address_book import AddressBook, BookRecord
+from claynet.net.link.identity import Ed25519Signer, load_or_make_key
+from claynet.net.link.p2p import P2PNetwork
+from claynet.net.link.peers import Peers
+from claynet.net.storage.data_dir import DataDir
+from claynet.net.storage.disk_blobs import DiskBlobs
+from claynet.net.storage.seen_store import SeenStore
+from claynet.net.storage.sqlite_store import SqliteStore
+from claynet.net.threads.system_entropy import SystemEntropy
+from claynet.net.threads.thread_jobs import ThreadJobs
+from claynet.net.threads.threads_system import ThreadsSystem
+from claynet.net.threads.wall_clock import WallClock
+from claynet.net.view.event_hub import EventHub
+from claynet.net.view.node_view import NodeView
+from claynet.net.view.result_keeper import ResultKeeper
+from claynet.net.view.values import RECORDS
 
 OPENING_BALANCE = 1_000 * SECOND
 """Test tokens of a new node, in 10^-9 token."""

@@ -13,11 +13,11 @@ from typing import Self
 from claynet import __version__
 from claynet.net.chores import Chores
 from claynet.net.configured import environments_of, node_config
-from claynet.net.control import ControlServer
-from claynet.net.data_dir import DataDir
+from claynet.net.control.control_api import ControlServer
 from claynet.net.live import LiveNode
 from claynet.net.node_log import NodeLog
-from claynet.net.settings import NodeSettings
+from claynet.net.settings.node_settings import NodeSettings
+from claynet.net.storage.data_dir import DataDir
 
 
 class ServedNode:

@@ -8,13 +8,13 @@ import time
 import pytest
 
 from claynet.actors.ports import MILLISECOND, Address
-from claynet.net.disk_blobs import DiskBlobs
-from claynet.net.p2p import P2PNetwork
-from claynet.net.sqlite_store import SqliteStore
-from claynet.net.system_entropy import SystemEntropy
-from claynet.net.thread_jobs import ThreadJobs
-from claynet.net.threads_system import ThreadsSystem
-from claynet.net.wall_clock import WallClock
+from claynet.net.link.p2p import P2PNetwork
+from claynet.net.storage.disk_blobs import DiskBlobs
+from claynet.net.storage.sqlite_store import SqliteStore
+from claynet.net.threads.system_entropy import SystemEntropy
+from claynet.net.threads.thread_jobs import ThreadJobs
+from claynet.net.threads.threads_system import ThreadsSystem
+from claynet.net.threads.wall_clock import WallClock
 from claynet.sim.durations import Distribution
 from claynet.sim.scenario.plan import LinkQuality
 from claynet.sim.virtual.entropy import SeededEntropy

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from claynet.net.data_dir import DataDir
+from claynet.net.storage.data_dir import DataDir
 from tests.docs.pages import ROOT, blocks
 
 CLAYNET = Path(sys.executable).with_name("claynet")

@@ -15,7 +15,7 @@ from claynet.actors.config import NodeConfig, ProviderConfig, RequestorConfig
 from claynet.actors.rules import RULES
 from claynet.cli import commands, output, task_file
 from claynet.envs import registry
-from claynet.net.setting_keys import KEYS
+from claynet.net.settings.setting_keys import KEYS
 from claynet.sim.durations import DEFAULTS
 from claynet.sim.options import RunOptions
 from claynet.sim.runner import run_scenario

@@ -20,7 +20,7 @@ from claynet.cli.control_client import NodeClient
 from claynet.envs import registry
 from claynet.envs.registry import EnvironmentSettings
 from claynet.envs.resolve import AppTable
-from claynet.net.control import ControlServer
+from claynet.net.control.control_api import ControlServer
 from claynet.net.live import LiveNode
 from claynet.proto import node_pb2 as api
 

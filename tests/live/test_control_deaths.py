@@ -14,7 +14,7 @@ import pytest
 
 from claynet.actors.ports import FileRef
 from claynet.cli.control_client import NodeClient, NodeTrouble
-from claynet.net.view_values import TaskRecord
+from claynet.net.view.values import TaskRecord
 from claynet.proto import node_pb2 as api
 from tests.live.desk import ROOT, Desk, claynet
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from claynet.actors import events
-from claynet.net.control_socket import ControlSocketError, make_place
+from claynet.net.control.control_socket import ControlSocketError, make_place
 from tests.live.desk import Desk, Node, claynet
 
 

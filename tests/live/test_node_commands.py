@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from claynet.net.data_dir import DataDir
 from claynet.net.machine import this_machine
+from claynet.net.storage.data_dir import DataDir
 
 CLAYNET = Path(sys.executable).with_name("claynet")
 ON_HOST = ("--set", "run.on_host=true", "--set", "run.requestor=process", "--set", "run.provider=process", "--set", "listen.port=0")

@@ -11,7 +11,7 @@ import pykka
 import pytest
 
 from claynet.actors.ports import Address
-from claynet.net.threads_system import ThreadsSystem
+from claynet.net.threads.threads_system import ThreadsSystem
 
 PATIENCE = 10.0
 """Seconds before a test gives up waiting; a passing test never waits that long."""

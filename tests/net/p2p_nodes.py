@@ -13,11 +13,11 @@ import msgpack  # type: ignore[import-untyped]
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from claynet.actors.ports import MILLISECOND, Address, LinkBytes, LinkId, LinkUp, NodeId
-from claynet.net.identity import Ed25519Signer
-from claynet.net.p2p import P2PNetwork
-from claynet.net.peer_link import P2PLimits
-from claynet.net.threads_system import ThreadsSystem
-from claynet.net.tls import listener_context
+from claynet.net.link.identity import Ed25519Signer
+from claynet.net.link.p2p import P2PNetwork
+from claynet.net.link.peer_link import P2PLimits
+from claynet.net.link.tls import listener_context
+from claynet.net.threads.threads_system import ThreadsSystem
 from tests.net.conftest import PATIENCE, Heard, Listener
 
 LIMITS = P2PLimits()

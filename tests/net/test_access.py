@@ -9,10 +9,10 @@ import pytest
 
 from claynet.actors.node import EFFECT_TYPES
 from claynet.actors.ports import SECOND, LinkDown, LinkFailed
-from claynet.net.access import Access, AccessError, AccessRecord, origin_of
-from claynet.net.p2p import P2PNetwork
-from claynet.net.sqlite_store import SqliteStore
-from claynet.net.threads_system import ThreadsSystem
+from claynet.net.link.access import Access, AccessError, AccessRecord, origin_of
+from claynet.net.link.p2p import P2PNetwork
+from claynet.net.storage.sqlite_store import SqliteStore
+from claynet.net.threads.threads_system import ThreadsSystem
 from tests.net.p2p_nodes import Node, linked, new_signer
 
 HOUR = 3600 * SECOND

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from claynet.actors.ports import Blobs, CorruptBlobError, Digest
-from claynet.net.disk_blobs import DiskBlobs
+from claynet.net.storage.disk_blobs import DiskBlobs
 
 
 def digest_of(data: bytes) -> Digest:
@@ -147,7 +147,7 @@ def test_a_full_disk_leaves_a_partial_that_can_go_on(folder: Path) -> None:
     child = """
 import resource, sys
 from pathlib import Path
-from claynet.net.disk_blobs import DiskBlobs
+from claynet.net.storage.disk_blobs import DiskBlobs
 blobs = DiskBlobs(Path(sys.argv[1]))
 resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, resource.RLIM_INFINITY))
 blobs.extend(sys.argv[2], 0, b"x" * 100_000, 300_000)

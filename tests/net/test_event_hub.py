@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from claynet.net.event_hub import MOST_WAITING, Event, EventHub, Listeners
+from claynet.net.view.event_hub import MOST_WAITING, Event, EventHub, Listeners
 
 
 def test_a_slow_subscriber_loses_the_oldest_and_is_told_how_many() -> None:

@@ -13,9 +13,9 @@ import pykka
 import pytest
 
 from claynet.actors.ports import MILLISECOND, Address, Announced, LinkBytes, LinkFailed
-from claynet.net.outer import ANNOUNCE, LINK, outer_frame
-from claynet.net.p2p import P2PNetwork
-from claynet.net.threads_system import ThreadsSystem
+from claynet.net.link.outer import ANNOUNCE, LINK, outer_frame
+from claynet.net.link.p2p import P2PNetwork
+from claynet.net.threads.threads_system import ThreadsSystem
 from tests.net.conftest import PATIENCE
 from tests.net.p2p_nodes import LIMITS, Node, RawCaller, linked, new_signer
 

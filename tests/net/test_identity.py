@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from claynet.actors.ports import NodeId, Signer
-from claynet.net.identity import Ed25519Signer, KeyFileError, load_or_make_key, node_id_of_certificate, self_signed_certificate
+from claynet.net.link.identity import Ed25519Signer, KeyFileError, load_or_make_key, node_id_of_certificate, self_signed_certificate
 
 
 @pytest.fixture

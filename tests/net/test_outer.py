@@ -8,10 +8,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claynet.net import handshake
-from claynet.net.handshake import Answer, Challenge, HandshakeError, Refused, Welcome
-from claynet.net.identity import Ed25519Signer
-from claynet.net.outer import ANNOUNCE, GOODBYE, KEEP_ALIVE, LINK, MAX_PAYLOAD, OuterError, OuterReader, outer_frame
+from claynet.net.link import handshake
+from claynet.net.link.handshake import Answer, Challenge, HandshakeError, Refused, Welcome
+from claynet.net.link.identity import Ed25519Signer
+from claynet.net.link.outer import ANNOUNCE, GOODBYE, KEEP_ALIVE, LINK, MAX_PAYLOAD, OuterError, OuterReader, outer_frame
 
 FRAMES = st.lists(st.tuples(st.sampled_from([LINK, ANNOUNCE, KEEP_ALIVE, GOODBYE, 77]), st.binary(max_size=40)), max_size=8)
 

@@ -12,7 +12,7 @@ import msgpack  # type: ignore[import-untyped]
 import pytest
 
 from claynet.actors.ports import MILLISECOND, LinkDown, LinkFailed, LinkUp
-from claynet.net.threads_system import ThreadsSystem
+from claynet.net.threads.threads_system import ThreadsSystem
 from tests.net.conftest import PATIENCE
 from tests.net.p2p_nodes import HASTY, LIMITS, Node, RawCaller, RawListener, linked, new_signer
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 import pytest
 
 from claynet.actors.ports import MILLISECOND, Address, Announced, LinkBytes, LinkDown, LinkFailed, LinkId, LinkUp, Network
-from claynet.net.p2p import P2PNetwork
-from claynet.net.threads_system import ThreadsSystem
+from claynet.net.link.p2p import P2PNetwork
+from claynet.net.threads.threads_system import ThreadsSystem
 from tests.net.conftest import Heard, Listener
 from tests.net.p2p_nodes import LIMITS, Node, RawCaller, linked, new_signer
 

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from claynet.actors.ports import Store
-from claynet.net.sqlite_store import SqliteStore, StoreError
+from claynet.net.storage.sqlite_store import SqliteStore, StoreError
 
 
 class Task(msgspec.Struct, frozen=True, tag="task"):
@@ -44,7 +44,7 @@ Opener = Callable[[], SqliteStore]
 CHILD = """
 import sys, resource
 from pathlib import Path
-from claynet.net.sqlite_store import SqliteStore, StoreError
+from claynet.net.storage.sqlite_store import SqliteStore, StoreError
 from tests.net.test_sqlite_store import Send, Slot, Task, Timer
 
 store = SqliteStore(Path(sys.argv[1]), Task | Slot, Send | Timer)

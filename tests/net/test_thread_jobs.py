@@ -10,8 +10,8 @@ from typing import cast
 import pytest
 
 from claynet.actors.ports import MILLISECOND, SECOND, Address, JobDone, Jobs, Outcome
-from claynet.net.thread_jobs import JobDuration, ThreadJobs
-from claynet.net.threads_system import ThreadsSystem
+from claynet.net.threads.thread_jobs import JobDuration, ThreadJobs
+from claynet.net.threads.threads_system import ThreadsSystem
 from tests.net.conftest import PATIENCE, Heard
 
 BOSS = Address("boss")

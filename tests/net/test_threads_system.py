@@ -10,7 +10,7 @@ import pykka
 import pytest
 
 from claynet.actors.ports import SECOND, ActorSystem, Address
-from claynet.net.threads_system import ThreadActor, ThreadsSystem
+from claynet.net.threads.threads_system import ThreadActor, ThreadsSystem
 from tests.net.conftest import PATIENCE, Heard, Listener
 
 A, B = Address("a#1/one"), Address("a#1/two")

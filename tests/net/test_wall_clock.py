@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from claynet.actors.ports import MILLISECOND, SECOND, Address, Clock, Entropy
-from claynet.net.alarms import Alarms
-from claynet.net.system_entropy import SystemEntropy
-from claynet.net.threads_system import ThreadsSystem
-from claynet.net.wall_clock import WallClock
+from claynet.net.threads.alarms import Alarms
+from claynet.net.threads.system_entropy import SystemEntropy
+from claynet.net.threads.threads_system import ThreadsSystem
+from claynet.net.threads.wall_clock import WallClock
 from tests.net.conftest import Heard
 
 A = Address("a")

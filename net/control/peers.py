@@ -9,10 +9,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from claynet.net.control_calls import Call, NotFound, Refused, WrongUse
-from claynet.net.control_host import Host
-from claynet.net.peers import PeerError
-from claynet.net.reasons import reason_of
+from claynet.net.control.calls import Call, NotFound, Refused, WrongUse
+from claynet.net.control.host import Host
+from claynet.net.link.peers import PeerError
+from claynet.net.view.reasons import reason_of
 from claynet.proto import node_pb2 as api
 
 CONNECT = 8.0

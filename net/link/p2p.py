@@ -17,15 +17,15 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from claynet.actors.ports import SECOND, Address, Announced, LinkFailed, LinkId, LinkUp, NodeId
-from claynet.net.access import origin_of
-from claynet.net.gate import Gate, Hearsay, Open
-from claynet.net.handshake import HandshakeError
-from claynet.net.identity import Ed25519Signer
-from claynet.net.introduce import admit, call, describe, turn_away, welcome
-from claynet.net.outer import ANNOUNCE, MAX_PAYLOAD, PEERS, outer_frame
-from claynet.net.peer_link import P2PLimits, PeerLink, Place, where_is
-from claynet.net.threads_system import ThreadsSystem
-from claynet.net.tls import TlsStream, dialler_context, listener_context
+from claynet.net.link.access import origin_of
+from claynet.net.link.gate import Gate, Hearsay, Open
+from claynet.net.link.handshake import HandshakeError
+from claynet.net.link.identity import Ed25519Signer
+from claynet.net.link.introduce import admit, call, describe, turn_away, welcome
+from claynet.net.link.outer import ANNOUNCE, MAX_PAYLOAD, PEERS, outer_frame
+from claynet.net.link.peer_link import P2PLimits, PeerLink, Place, where_is
+from claynet.net.link.tls import TlsStream, dialler_context, listener_context
+from claynet.net.threads.threads_system import ThreadsSystem
 
 logger = logging.getLogger(__name__)
 

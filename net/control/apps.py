@@ -6,8 +6,8 @@ Knows the shelf and tells the node when it changes. Must not know descriptors' f
 from __future__ import annotations
 
 from claynet.net.app_shelf import ShelfError, ShelvedApp
-from claynet.net.control_calls import Call, NotFound, Refused, fill
-from claynet.net.control_host import Host
+from claynet.net.control.calls import Call, NotFound, Refused, fill
+from claynet.net.control.host import Host
 from claynet.proto import node_pb2 as api
 
 

@@ -17,9 +17,9 @@ import msgspec
 
 from claynet.actors.events import TASK_FINAL
 from claynet.actors.ports import Blobs, FileRef, Store
-from claynet.net.event_hub import Event
-from claynet.net.view import NodeView
-from claynet.net.view_values import TaskRecord
+from claynet.net.view.event_hub import Event
+from claynet.net.view.node_view import NodeView
+from claynet.net.view.values import TaskRecord
 
 logger = logging.getLogger(__name__)
 

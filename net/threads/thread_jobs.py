@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from claynet.actors.ports import SECOND, ActorSystem, Address, JobDone, Outcome, Work
-from claynet.net.alarms import Alarms
+from claynet.net.threads.alarms import Alarms
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from claynet.actors.core.records import amount_due
 from claynet.actors.nearest import nearest
 from claynet.actors.units import format_tokens
 from claynet.net.app_shelf import ShelfError, ShelvedApp
-from claynet.net.control_host import Host
+from claynet.net.control.host import Host
 from claynet.proto import node_pb2 as api
 
 MOST_SUBTASKS = 1_000_000

@@ -13,16 +13,16 @@ from pathlib import Path
 
 import grpc
 
-from claynet.net.control_apps import AppsService
-from claynet.net.control_calls import handler_of
-from claynet.net.control_environments import EnvironmentsService
-from claynet.net.control_host import Host
-from claynet.net.control_node import NodeService
-from claynet.net.control_peers import PeersService
-from claynet.net.control_socket import ControlSocketError, make_place, publish, withdraw
-from claynet.net.control_subtasks import SubtasksService
-from claynet.net.control_tasks import TasksService
-from claynet.net.event_hub import Listeners
+from claynet.net.control.apps import AppsService
+from claynet.net.control.calls import handler_of
+from claynet.net.control.control_socket import ControlSocketError, make_place, publish, withdraw
+from claynet.net.control.environments import EnvironmentsService
+from claynet.net.control.host import Host
+from claynet.net.control.node import NodeService
+from claynet.net.control.peers import PeersService
+from claynet.net.control.subtasks import SubtasksService
+from claynet.net.control.tasks import TasksService
+from claynet.net.view.event_hub import Listeners
 from claynet.proto import node_pb2 as api
 
 CALLS = 48

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from claynet.actors.ports import SECOND, ActorSystem, Address, LinkBytes, LinkDown, LinkId, NodeId
-from claynet.net.introduce import describe
-from claynet.net.outer import ANNOUNCE, GOODBYE, KEEP_ALIVE, LINK, PEERS, OuterError, OuterReader, outer_frame
-from claynet.net.tls import TlsStream
+from claynet.net.link.introduce import describe
+from claynet.net.link.outer import ANNOUNCE, GOODBYE, KEEP_ALIVE, LINK, PEERS, OuterError, OuterReader, outer_frame
+from claynet.net.link.tls import TlsStream
 
 Place = tuple[str, int]
 """Host and port."""

@@ -13,16 +13,16 @@ from claynet.actors.config import TaskSpec
 from claynet.actors.core.task import FINAL, TaskState
 from claynet.actors.nearest import nearest
 from claynet.actors.ports import FileRef
-from claynet.net.control_apps import app_message
-from claynet.net.control_calls import Call, NotFound, Refused, fill
-from claynet.net.control_host import Host
-from claynet.net.control_messages import subtask_message, task_message
-from claynet.net.event_hub import Listeners, Subscription
-from claynet.net.result_keeper import ResultError
-from claynet.net.task_check import check
-from claynet.net.task_why import candidates, why
-from claynet.net.view import NodeView
-from claynet.net.view_values import TaskRecord
+from claynet.net.control.apps import app_message
+from claynet.net.control.calls import Call, NotFound, Refused, fill
+from claynet.net.control.host import Host
+from claynet.net.control.messages import subtask_message, task_message
+from claynet.net.control.task_check import check
+from claynet.net.view.event_hub import Listeners, Subscription
+from claynet.net.view.node_view import NodeView
+from claynet.net.view.result_keeper import ResultError
+from claynet.net.view.task_why import candidates, why
+from claynet.net.view.values import TaskRecord
 from claynet.proto import node_pb2 as api
 
 ANSWER = 5.0

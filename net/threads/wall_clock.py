@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 
 from claynet.actors.ports import ActorSystem, Address, TimerId
-from claynet.net.alarms import Alarms
+from claynet.net.threads.alarms import Alarms
 
 
 class WallClock:

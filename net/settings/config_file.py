@@ -17,8 +17,8 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from claynet.actors.nearest import nearest
-from claynet.net.setting_keys import KEYS, SECTIONS, Key
-from claynet.net.settings import Finding, Given, SettingsError
+from claynet.net.settings.node_settings import Finding, Given, SettingsError
+from claynet.net.settings.setting_keys import KEYS, SECTIONS, Key
 
 MOST_BYTES = 256 * 1024
 _WIDTH = 100

@@ -13,7 +13,7 @@ from typing import Any
 from claynet.actors import units
 from claynet.actors.nearest import nearest
 from claynet.actors.units import UnitError
-from claynet.net.hours import Hours, parse_hours
+from claynet.net.settings.hours import Hours, parse_hours
 
 ROLES = ("requestor", "provider")
 LEVELS = ("debug", "info", "warning", "error")

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 
 from claynet.actors.core.task import TaskState
 from claynet.actors.units import format_tokens
-from claynet.net.control_host import Host
-from claynet.net.reasons import own_reason, reason_of
-from claynet.net.view_values import DeclineSeen
+from claynet.net.control.host import Host
+from claynet.net.view.reasons import own_reason, reason_of
+from claynet.net.view.values import DeclineSeen
 from claynet.proto import node_pb2 as api
 
 _SAYS_NOTHING_OF_ANOTHER_TASK = frozenset(

@@ -9,8 +9,8 @@ import threading
 import time
 
 from claynet.actors.ports import NodeId
-from claynet.net.access import Access, AccessError, Block
-from claynet.net.p2p import P2PNetwork
+from claynet.net.link.access import Access, AccessError, Block
+from claynet.net.link.p2p import P2PNetwork
 
 _LOOK = 0.02
 """Seconds between two looks at whether a link stands."""

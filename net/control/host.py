@@ -12,12 +12,12 @@ from claynet.actors.environment import Environment
 from claynet.actors.node import Node
 from claynet.actors.ports import Blobs, NodeId, Store
 from claynet.net.app_shelf import AppShelf
-from claynet.net.data_dir import DataDir
-from claynet.net.event_hub import EventHub
 from claynet.net.lending import Lending
-from claynet.net.peers import Peers
-from claynet.net.result_keeper import ResultKeeper
-from claynet.net.view import NodeView
+from claynet.net.link.peers import Peers
+from claynet.net.storage.data_dir import DataDir
+from claynet.net.view.event_hub import EventHub
+from claynet.net.view.node_view import NodeView
+from claynet.net.view.result_keeper import ResultKeeper
 
 
 class Host(Protocol):

@@ -11,10 +11,10 @@ import time
 from typing import TypeVar
 
 from claynet.actors.ports import SECOND, NodeId
-from claynet.net import handshake
-from claynet.net.handshake import MAJOR, Answer, Challenge, HandshakeError, Refused, Welcome
-from claynet.net.identity import Ed25519Signer, node_id_of_certificate
-from claynet.net.tls import TlsStream
+from claynet.net.link import handshake
+from claynet.net.link.handshake import MAJOR, Answer, Challenge, HandshakeError, Refused, Welcome
+from claynet.net.link.identity import Ed25519Signer, node_id_of_certificate
+from claynet.net.link.tls import TlsStream
 
 _PATIENCE = 1 * SECOND
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 from claynet.actors.nearest import nearest
 from claynet.envs import registry
-from claynet.net.control_calls import Call, NotFound, Refused, WrongUse, fill
-from claynet.net.control_host import Host
-from claynet.net.event_hub import Listeners
+from claynet.net.control.calls import Call, NotFound, Refused, WrongUse, fill
+from claynet.net.control.host import Host
 from claynet.net.lending import reason as disabled_reason
+from claynet.net.view.event_hub import Listeners
 from claynet.proto import node_pb2 as api
 
 ANSWER = 5.0

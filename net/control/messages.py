@@ -13,9 +13,9 @@ from claynet.actors.core.slot import SlotState
 from claynet.actors.core.subtask import SubtaskState
 from claynet.actors.core.task import TaskState
 from claynet.actors.ports import FileRef
-from claynet.net.control_host import Host
-from claynet.net.view import NodeView
-from claynet.net.view_values import TaskRecord
+from claynet.net.control.host import Host
+from claynet.net.view.node_view import NodeView
+from claynet.net.view.values import TaskRecord
 from claynet.proto import node_pb2 as api
 
 MOST_PARAMS = 64 * 1024

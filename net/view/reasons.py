@@ -6,7 +6,7 @@ Knows the table of rules. Must not know where a reason came from.
 from __future__ import annotations
 
 from claynet.actors.rules import figures, rule_of
-from claynet.net.view_values import DeclineSeen
+from claynet.net.view.values import DeclineSeen
 from claynet.proto import node_pb2 as api
 
 

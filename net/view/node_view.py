@@ -16,8 +16,8 @@ from claynet.actors.core.slot import SlotState
 from claynet.actors.core.subtask import SubtaskState
 from claynet.actors.core.task import TaskState
 from claynet.actors.ledger import Hold, Note
-from claynet.net.event_hub import Event
-from claynet.net.view_values import DeclineSeen, EnvironmentSeen, LendingRecord, MoneySeen, OfferSeen, ScoreSeen, TaskRecord
+from claynet.net.view.event_hub import Event
+from claynet.net.view.values import DeclineSeen, EnvironmentSeen, LendingRecord, MoneySeen, OfferSeen, ScoreSeen, TaskRecord
 
 _S = TypeVar("_S")
 

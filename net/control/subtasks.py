@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from claynet.actors.core.subtask import FINAL
-from claynet.net.control_calls import Call, NotFound, Refused
-from claynet.net.control_host import Host
-from claynet.net.control_messages import slot_message, subtask_message
-from claynet.net.control_tasks import find_task
+from claynet.net.control.calls import Call, NotFound, Refused
+from claynet.net.control.host import Host
+from claynet.net.control.messages import slot_message, subtask_message
+from claynet.net.control.tasks import find_task
 from claynet.proto import node_pb2 as api
 
 _LEAST = 4

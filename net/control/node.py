@@ -10,13 +10,13 @@ import os
 from collections.abc import Callable, Iterator
 
 from claynet import __version__
-from claynet.net.control_calls import Call, Refused, fill
-from claynet.net.control_environments import environments
-from claynet.net.control_host import Host
-from claynet.net.control_messages import counts
-from claynet.net.event_hub import Event, Listeners
+from claynet.net.control.calls import Call, Refused, fill
+from claynet.net.control.environments import environments
+from claynet.net.control.host import Host
+from claynet.net.control.messages import counts
 from claynet.net.log_lines import read_lines
-from claynet.net.reasons import reason_of
+from claynet.net.view.event_hub import Event, Listeners
+from claynet.net.view.reasons import reason_of
 from claynet.proto import node_pb2 as api
 
 _OPERATOR = "operator"

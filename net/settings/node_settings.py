@@ -12,8 +12,8 @@ from typing import Any
 from claynet.actors.nearest import nearest
 from claynet.actors.units import UnitError
 from claynet.envs import registry
-from claynet.net.hours import Hours
-from claynet.net.setting_keys import KEYS, Key
+from claynet.net.settings.hours import Hours
+from claynet.net.settings.setting_keys import KEYS, Key
 
 
 @dataclass(frozen=True, slots=True)
