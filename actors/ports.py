@@ -67,6 +67,15 @@ class ActorSystem(Protocol):
     def kill(self, prefix: str) -> None:
         """Stop at once, without on_stop, every actor whose address starts with `prefix`: a crash of a node's life."""
 
+    def hold(self, prefix: str) -> None:
+        """From now on keep what is told to every living actor whose address starts with `prefix`: its node's process is stopped.
+
+        In threads a handler under way ends first. Holding what is held changes nothing.
+        """
+
+    def release(self, prefix: str) -> None:
+        """Let them handle what was kept, in the order in which it was told, and what comes from now on."""
+
     def is_alive(self, address: Address) -> bool:
         """Tell whether messages to this address would be received."""
 

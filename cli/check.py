@@ -11,7 +11,18 @@ from typing import Any
 from claynet.actors import units
 from claynet.cli.output import DONE, Output
 from claynet.cli.problems import report_problems
-from claynet.sim.scenario.plan import CrashEvent, EventPlan, LinkChange, LinkEvent, NodePlan, PartitionEvent, Plan, TaskPlan, When
+from claynet.sim.scenario.plan import (
+    CrashEvent,
+    EventPlan,
+    LinkChange,
+    LinkEvent,
+    NodePlan,
+    PartitionEvent,
+    PauseEvent,
+    Plan,
+    TaskPlan,
+    When,
+)
 from claynet.sim.scenario.read_distribution import format_distribution
 from claynet.sim.scenario.reader import Overrides, ScenarioErrors, load
 
@@ -38,6 +49,7 @@ def summary(plan: Plan) -> dict[str, Any]:
         "file": str(plan.file),
         "seed": plan.seed,
         "mode": plan.mode,
+        "isolate": plan.isolate,
         "until": "tasks_done" if plan.until is None else units.format_duration(plan.until),
         "at_most": units.format_duration(plan.at_most),
         "digest": plan.digest(),
@@ -97,6 +109,9 @@ def _event(event: EventPlan) -> dict[str, Any]:
         case CrashEvent():
             what, until = _names(event.nodes), event.restart_after
             kind, end = "crash", "restarts after"
+        case PauseEvent():
+            what, until = _names(event.nodes), event.lasts
+            kind, end = "pause", "goes on after"
         case LinkEvent():
             what, until = f"{_names(event.left)} - {_names(event.right)}: {_change(event.change)}", event.lasts
             kind, end = "link", "back after"

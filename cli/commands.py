@@ -56,6 +56,7 @@ Seed = Annotated[int | None, typer.Option(metavar="N", help="Use this seed inste
 Mode = Annotated[str | None, typer.Option(metavar="virtual|paced|real", help="Use this mode instead of the file's.")]
 Env = Annotated[str | None, typer.Option(metavar="NAME", help="Run every node in this environment.")]
 Transport = Annotated[str | None, typer.Option(metavar="simulated|p2p", help="Use this network instead of the file's.")]
+Isolate = Annotated[str | None, typer.Option(metavar="none|process", help="process: each node is a process of its own, in mode real.")]
 Json = Annotated[bool, typer.Option("--json", help="Write exactly one JSON object to standard output.")]
 
 
@@ -71,6 +72,7 @@ def run_command(
     mode: Mode = None,
     env: Env = None,
     transport: Transport = None,
+    isolate: Isolate = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for report, trace, tape and logs.")] = None,
     replay: Annotated[Path | None, typer.Option(metavar="TAPE", help="Take all outside outcomes from this tape.")] = None,
     calibrate: Annotated[
@@ -88,18 +90,24 @@ def run_command(
     from claynet.sim.scenario.reader import Overrides
 
     options = RunOptions(out=out, replay=replay, self_check=None if self_check is None else self_check is Switch.ON)
-    raise typer.Exit(run_file(file, Overrides(seed, mode, env, transport), options, calibrate, Output(as_json)))
+    raise typer.Exit(run_file(file, Overrides(seed, mode, env, transport, isolate), options, calibrate, Output(as_json)))
 
 
 @app.command("check")
 def check_command(
-    file: File, seed: Seed = None, mode: Mode = None, env: Env = None, transport: Transport = None, as_json: Json = False
+    file: File,
+    seed: Seed = None,
+    mode: Mode = None,
+    env: Env = None,
+    transport: Transport = None,
+    isolate: Isolate = None,
+    as_json: Json = False,
 ) -> None:
     """Validate a scenario and print the plan. Nothing is started."""
     from claynet.cli.check import check_file
     from claynet.sim.scenario.reader import Overrides
 
-    raise typer.Exit(check_file(file, Overrides(seed, mode, env, transport), Output(as_json)))
+    raise typer.Exit(check_file(file, Overrides(seed, mode, env, transport, isolate), Output(as_json)))
 
 
 @app.command("calibrate")

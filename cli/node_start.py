@@ -23,7 +23,7 @@ from claynet.cli.asking import say
 from claynet.cli.bundled_apps import bundled
 from claynet.cli.node_settings import settings_of, wrong_settings
 from claynet.cli.output import DONE, UNMET, Output, note, write_json
-from claynet.net.configured import name_of
+from claynet.net.configured import blueprint, name_of
 from claynet.net.control.control_socket import ControlSocketError
 from claynet.net.link.identity import KeyFileError
 from claynet.net.served import ServedNode
@@ -45,7 +45,7 @@ def start(data_dir: Path, pairs: Sequence[str], detach: bool, output: Output) ->
         return wrong_settings(error, output)
     if detach:
         return _leave_behind(place, pairs, output)
-    served = ServedNode(place, settings, bundled())
+    served = ServedNode(place, settings, blueprint(settings, bundled()))
     with _signals(served):
         try:
             served.__enter__()

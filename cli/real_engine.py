@@ -12,10 +12,12 @@ from contextlib import AbstractContextManager, nullcontext
 
 from claynet.actors.ports import Address, Blobs, Clock, Outcome, TimerId
 from claynet.cli.loopback import LoopbackWiring
+from claynet.cli.process_world import ProcessWorld
 from claynet.envs.guard import Guard, no_guard
 from claynet.net.threads.thread_jobs import ThreadJobs
 from claynet.net.threads.threads_system import ThreadsSystem
 from claynet.net.threads.wall_clock import WallClock
+from claynet.sim.real_parts import RealParts
 from claynet.sim.scenario.plan import Plan
 from claynet.sim.watch.recorder import Recorder
 from claynet.sim.wire.scheduler import ClockScheduler
@@ -91,6 +93,10 @@ class RealEngine:
         """Messages that reached an actor so far."""
         return self._system.deliveries
 
+    def begin(self) -> None:
+        """The run's time begins now."""
+        self._began = self._clock.monotonic()
+
     def now(self) -> int:
         """Nanoseconds since the run began."""
         return self._clock.monotonic() - self._began
@@ -139,6 +145,5 @@ class RealEngine:
         self._clock.close()
 
 
-def real_engine(plan: Plan, recorder: Recorder) -> RealEngine:
-    """Make the engine of a run."""
-    return RealEngine(plan, recorder)
+REAL_PARTS = RealParts(RealEngine, ProcessWorld)
+"""What runs of real time are made of."""

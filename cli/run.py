@@ -49,16 +49,16 @@ def run_file(file: Path, overrides: Overrides, options: RunOptions, calibrate: P
 def _run(plan: Plan, options: RunOptions, output: Output) -> Report | int:
     """Return the report, or the exit code when there is none."""
     # Not at the top: these bring actors and environments, which a file with findings does not need.
-    from claynet.cli.real_engine import real_engine
+    from claynet.cli.real_engine import REAL_PARTS
+    from claynet.sim.node_parts import module_path
     from claynet.sim.preflight import PreflightError
     from claynet.sim.runner import run_scenario
     from claynet.sim.virtual.tape import DivergenceError, TapeError
-    from claynet.sim.world import module_path
 
     sys.path[:0] = [folder for folder in module_path(plan) if folder not in sys.path]  # for apps that run in this process
     try:
         with progress_display(plan.name) as show:
-            return run_scenario(plan, replace(options, on_progress=show, on_note=note), real_engine)
+            return run_scenario(plan, replace(options, on_progress=show, on_note=note), REAL_PARTS)
     except PreflightError as error:
         return output.error("preflight", str(error))
     except TapeError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import platform
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,34 @@ import msgspec
 
 from claynet.actors.config import NodeConfig, ProviderConfig, RequestorConfig
 from claynet.actors.environment import Environment
-from claynet.actors.ports import Blobs
+from claynet.actors.ports import Blobs, EventSink
 from claynet.envs import registry
 from claynet.envs.registry import EnvironmentKind, EnvironmentSettings
 from claynet.envs.resolve import AppTable
-from claynet.net.live import MakeEnvironments
+from claynet.net.live import OPENING_BALANCE, MakeEnvironments
 from claynet.net.settings.node_settings import NodeSettings
 
 _MIB = 2**20
 
 
-def node_config(settings: NodeSettings, descriptors: tuple[tuple[str, str], ...]) -> NodeConfig:
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """What a live node is made from, besides its data dir and where it listens."""
+
+    config: NodeConfig
+    environments: MakeEnvironments
+    balance: int = OPENING_BALANCE
+    """Of a new node, in 10^-9 token."""
+    sink: EventSink | None = None
+    """Hears every event, in the emitting thread; None: only the log does."""
+
+
+def blueprint(settings: NodeSettings, descriptors: tuple[tuple[str, str], ...]) -> Blueprint:
+    """Return that of an operator's node; `descriptors` are those that claynet itself brings."""
+    return Blueprint(_node_config(settings, descriptors), _environments_of(settings))
+
+
+def _node_config(settings: NodeSettings, descriptors: tuple[tuple[str, str], ...]) -> NodeConfig:
     """Return the node's configuration; `descriptors` are those that claynet itself brings."""
     requestor = RequestorConfig(env=settings.run_requestor) if "requestor" in settings.roles else None
     provider = None
@@ -45,7 +63,7 @@ def name_of(settings: NodeSettings) -> str:
     return settings.name or re.sub(r"[^A-Za-z0-9._-]", "-", platform.node())[:63].strip(".-") or "node"
 
 
-def environments_of(settings: NodeSettings) -> MakeEnvironments:
+def _environments_of(settings: NodeSettings) -> MakeEnvironments:
     """Return what makes the environments that the node's roles need."""
 
     def make(folder: Path, blobs: Blobs) -> Mapping[str, Environment]:

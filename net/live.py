@@ -69,7 +69,9 @@ class LiveNode:
         host: str = "127.0.0.1",
         port: int = 0,
         network: str = "",
+        balance: int = OPENING_BALANCE,
     ) -> None:
+        """`sink` hears every event; `balance` is what a new node owns, in 10^-9 token."""
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.data_dir = DataDir(data_dir)
         self._host = host
@@ -105,7 +107,7 @@ class LiveNode:
             signer=self._signer,
             blobs=self._blobs,
             store=self._store,
-            ledger=EmbeddedLedger(self._store, OPENING_BALANCE),
+            ledger=EmbeddedLedger(self._store, balance),
             environments=made,
             sink=self.hub,
         )
@@ -146,6 +148,11 @@ class LiveNode:
     def blobs(self) -> DiskBlobs:
         """Where a task's inputs are put before it is created."""
         return self._blobs
+
+    @property
+    def deliveries(self) -> int:
+        """Messages that reached an actor of this life."""
+        return self._system.deliveries
 
     @property
     def balance(self) -> int:

@@ -11,8 +11,9 @@ from types import TracebackType
 from typing import Self
 
 from claynet import __version__
+from claynet.actors.ports import EventSink
 from claynet.net.chores import Chores
-from claynet.net.configured import environments_of, node_config
+from claynet.net.configured import Blueprint
 from claynet.net.control.control_api import ControlServer
 from claynet.net.live import LiveNode
 from claynet.net.node_log import NodeLog
@@ -23,11 +24,10 @@ from claynet.net.storage.data_dir import DataDir
 class ServedNode:
     """Use it as a context: entered, the node is ready. Raises DataDirError, StoreError, KeyFileError, ControlSocketError or OSError."""
 
-    def __init__(self, data_dir: DataDir, settings: NodeSettings, descriptors: tuple[tuple[str, str], ...]) -> None:
-        """`descriptors` are (file name, JSON text) of the apps that claynet brings."""
+    def __init__(self, data_dir: DataDir, settings: NodeSettings, plan: Blueprint) -> None:
         self._data_dir = data_dir
         self._settings = settings
-        self._descriptors = descriptors
+        self._plan = plan
         self._stack = ExitStack()
         self._stopping = threading.Event()
         self._why = ""
@@ -40,10 +40,12 @@ class ServedNode:
             log = stack.enter_context(
                 NodeLog(self._data_dir.logs, settings.log_level, settings.log_format, settings.log_size, settings.log_keep)
             )
-            config = node_config(settings, self._descriptors)
+            plan = self._plan
+            config = plan.config
             log.say("starting", version=__version__, name=config.name, roles=list(settings.roles))
             listens = (settings.listen_host, settings.listen_port)
-            self.live = LiveNode(self._data_dir.path, config, environments_of(settings), log, *listens, settings.network)
+            sink = log if plan.sink is None else _Both(log, plan.sink)
+            self.live = LiveNode(self._data_dir.path, config, plan.environments, sink, *listens, settings.network, plan.balance)
             stack.enter_context(self.live)
             control = ControlServer(self.live, self.stop)
             control.start()
@@ -69,3 +71,15 @@ class ServedNode:
         """Wait until somebody wants the node to stop; return why."""
         self._stopping.wait()
         return self._why
+
+
+class _Both:
+    """Two sinks as one."""
+
+    def __init__(self, first: EventSink, second: EventSink) -> None:
+        self._first, self._second = first, second
+
+    def emit(self, kind: str, **fields: object) -> None:
+        """Tell both."""
+        self._first.emit(kind, **fields)
+        self._second.emit(kind, **fields)

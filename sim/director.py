@@ -12,9 +12,10 @@ from typing import Any
 import pykka
 
 from claynet.actors.ports import Address, Message
-from claynet.sim.scenario.plan import At, CrashEvent, EventPlan, LinkEvent, PartitionEvent
+from claynet.sim.run_world import RunWorld
+from claynet.sim.scenario.plan import At, CrashEvent, EventPlan, LinkEvent, PartitionEvent, PauseEvent
 from claynet.sim.watch.recorder import Recorder
-from claynet.sim.world import SimWorld
+from claynet.sim.wire.wiring import LinkFaults
 
 DIRECTOR = Address("world/director")
 
@@ -44,7 +45,7 @@ class Undo(Message, frozen=True):
 class Director(pykka.Actor):
     """Follows the plan."""
 
-    def __init__(self, world: SimWorld, recorder: Recorder, failures: list[BaseException]) -> None:
+    def __init__(self, world: RunWorld, recorder: Recorder, failures: list[BaseException]) -> None:
         super().__init__()
         self._world = world
         self._recorder = recorder
@@ -85,14 +86,18 @@ class Director(pykka.Actor):
         event = self._world.plan.events[index]
         self._note(event, "begins")
         if isinstance(event, PartitionEvent):
-            self._undo[index] = self._world.partition(event.sides)
+            self._undo[index] = self._link_faults().partition(event.sides)
             self._later(event.lasts, index)
         elif isinstance(event, CrashEvent):
             for name in event.nodes:
                 self._world.crash(name)
             self._later(event.restart_after, index)
+        elif isinstance(event, PauseEvent):
+            for name in event.nodes:
+                self._world.pause(name)
+            self._later(event.lasts, index)
         else:
-            self._undo[index] = self._world.change_links(event.left, event.right, event.change)
+            self._undo[index] = self._link_faults().change(event.left, event.right, event.change)
             self._later(event.lasts, index)
 
     def _end(self, index: int) -> None:
@@ -101,8 +106,16 @@ class Director(pykka.Actor):
         if isinstance(event, CrashEvent):
             for name in event.nodes:
                 self._world.restart(name)
+        elif isinstance(event, PauseEvent):
+            for name in event.nodes:
+                self._world.resume(name)
         else:
             self._undo.pop(index)()
+
+    def _link_faults(self) -> LinkFaults:
+        faults = self._world.link_faults
+        assert faults is not None, "the reader refuses faults of links that are not ours"
+        return faults
 
     def _later(self, delay: int | None, index: int) -> None:
         if delay is not None:
@@ -113,5 +126,5 @@ class Director(pykka.Actor):
         clock.call_at(clock.monotonic() + at - self._world.engine.now(), DIRECTOR, message)
 
     def _note(self, event: EventPlan, what: str) -> None:
-        names = {PartitionEvent: "partition", CrashEvent: "crash", LinkEvent: "link_change"}
+        names = {PartitionEvent: "partition", CrashEvent: "crash", LinkEvent: "link_change", PauseEvent: "pause"}
         self._recorder.happened(self._world.engine.now(), "fault", names[type(event)], "", what)

@@ -36,6 +36,9 @@ class Engine(Protocol):
     def deliveries(self) -> int:
         """Messages that reached an actor so far."""
 
+    def begin(self) -> None:
+        """The run's time begins now."""
+
     def now(self) -> int:
         """Nanoseconds since the run began."""
 

@@ -13,9 +13,9 @@ from claynet.actors.environment import Environment, Refusal
 from claynet.actors.ports import Outcome
 from claynet.envs.owner import this_process
 from claynet.envs.registry import EnsureImage, EnvironmentSettings, ImageError, Say, find
+from claynet.sim.node_parts import app_table, module_path
 from claynet.sim.scenario.plan import AppPlan, NodePlan, Plan
 from claynet.sim.wire.memory import MemoryBlobs
-from claynet.sim.world import app_table, module_path
 
 
 class PreflightError(Exception):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,9 +18,11 @@ from claynet.envs.hygiene import sweep
 from claynet.envs.owner import this_process
 from claynet.sim.calibration import Calibration
 from claynet.sim.director import DIRECTOR, Begin, Director, Fire
-from claynet.sim.engine import Engine, Pulse
+from claynet.sim.engine import Pulse
 from claynet.sim.options import Progress, RunOptions
 from claynet.sim.preflight import preflight
+from claynet.sim.real_parts import RealParts, Stage
+from claynet.sim.run_world import RunWorld
 from claynet.sim.scenario.plan import EventPlan, Plan
 from claynet.sim.side_logs import UsageLog
 from claynet.sim.virtual.entropy import SeededEntropy
@@ -44,14 +46,12 @@ from claynet.sim.world import SimWorld
 CHECK_AGAIN_BELOW = 10.0
 """A virtual run that took fewer real seconds than this is run twice unless the self-check is off."""
 
-MakeEngine = Callable[[Plan, Recorder], Engine]
-
 
 class HarnessError(Exception):
     """The run itself failed: a bug of ours, never of the scenario."""
 
 
-def run_scenario(plan: Plan, options: RunOptions, make_real_engine: MakeEngine | None = None) -> Report:
+def run_scenario(plan: Plan, options: RunOptions, real: RealParts | None = None) -> Report:
     """Run a plan once, or twice for the self-check of `virtual`, and write what `options.out` asks for.
 
     Raises PreflightError, TapeError, DivergenceError, HarnessError, OSError of the output folder, and KeyboardInterrupt after everything
@@ -59,17 +59,17 @@ def run_scenario(plan: Plan, options: RunOptions, make_real_engine: MakeEngine |
     """
     if options.replay is not None:  # needs nothing of the machine, and leaves nothing
         tape = Tape.read(options.replay)
-        return _run(plan, replace(options, calibration=_calibration_of(tape, options.replay)), tape, make_real_engine)
+        return _run(plan, replace(options, calibration=_calibration_of(tape, options.replay)), tape, real)
     sweep(plan.environments())
     try:
         preflight(plan, options.on_note)
-        return _run(plan, options, None, make_real_engine)
+        return _run(plan, options, None, real)
     finally:
         sweep(plan.environments())
 
 
-def _run(plan: Plan, options: RunOptions, tape: Tape | None, make_real_engine: MakeEngine | None) -> Report:
-    first = _Attempt(plan, options, tape, make_real_engine).run()
+def _run(plan: Plan, options: RunOptions, tape: Tape | None, real: RealParts | None) -> Report:
+    first = _Attempt(plan, options, tape, real).run()
     if _is_checked(plan, options, first):
         again = _Attempt(plan, replace(options, out=None, on_progress=None), None, None).run()
         if again.fields["trace_hash"] == first.fields["trace_hash"]:
@@ -100,18 +100,19 @@ def _calibration_of(tape: Tape, path: Path) -> Calibration | None:
 class _Attempt:
     """One run of a plan."""
 
-    def __init__(self, plan: Plan, options: RunOptions, tape: Tape | None, make_real_engine: MakeEngine | None) -> None:
+    def __init__(self, plan: Plan, options: RunOptions, tape: Tape | None, real: RealParts | None) -> None:
         self._plan = plan
         self._options = options
+        self._real = real
         self._trace = TraceWriter(options.out / "trace.jsonl" if options.out else None)
         self._recorder = Recorder(self._trace)
         self._entropy = SeededEntropy(plan.seed, "world")
         self._failures: list[BaseException] = []
         self._due: list[EventPlan] = []
         if plan.mode == "real":
-            if make_real_engine is None:
-                raise ValueError("mode real needs an engine of real time")
-            self._engine = make_real_engine(plan, self._recorder)
+            if real is None:
+                raise ValueError("mode real needs parts of real time")
+            self._engine = real.engine(plan, self._recorder)
         else:
             self._engine = virtual_engine(plan, options, tape, self._entropy, self._recorder)
         self._hub = EventHub(self._engine.now)
@@ -132,6 +133,8 @@ class _Attempt:
             engine = self._engine
             world = self._make_world(folder)
             try:
+                world.prepare()
+                engine.begin()
                 engine.system.spawn(Director, world, self._recorder, self._failures, address=DIRECTOR)
                 engine.system.tell(DIRECTOR, Begin())
                 until = self._plan.at_most if self._plan.until is None else min(self._plan.until, self._plan.at_most)
@@ -141,16 +144,22 @@ class _Attempt:
                 virtual, deliveries = engine.now(), engine.deliveries
                 world.stop()
                 engine.close()
-            leftovers = Leftovers(containers=containers(self._plan.environments()), processes=len(children() - before))
-            self._keep_logs(folder)
+            elsewhere = world.elsewhere
+            here = containers(self._plan.environments())
+            leftovers = Leftovers(containers=here + elsewhere.containers, processes=len(children() - before))
+            self._keep_logs(world)
             if self._options.out is not None:
                 self._results.write(self._options.out / "results", world.blobs)
         digest = self._trace.close()
         if self._failures:
             raise HarnessError(f"an actor failed, which is a bug of claynet: {self._failures[0]}")
-        return self._report(virtual, deliveries, digest, time.monotonic_ns() - started, leftovers)
+        deliveries += elsewhere.deliveries
+        return self._report(virtual, deliveries, elsewhere.messages, digest, time.monotonic_ns() - started, leftovers)
 
-    def _make_world(self, folder: Path) -> SimWorld:
+    def _make_world(self, folder: Path) -> RunWorld:
+        if self._real is not None and self._plan.isolate == "process":
+            say = self._options.on_note or _silent
+            return self._real.world(Stage(self._plan, self._engine, self._hub, folder, self._usage_file(), self._failures.append, say))
         usage = UsageLog(self._usage_file())
         wiring = self._engine.wiring(self._simulated)
         return SimWorld(self._plan, self._engine, wiring, self._hub, self._entropy, folder, usage)
@@ -165,21 +174,21 @@ class _Attempt:
         out = self._options.out
         return None if out is None or self._plan.mode == "virtual" or self._options.replay else out / "logs" / "usage.jsonl"
 
-    def _keep_logs(self, folder: Path) -> None:
-        """Copy what apps wrote, one folder a node."""
+    def _keep_logs(self, world: RunWorld) -> None:
+        """Copy what nodes and apps wrote, one folder a node."""
         if self._options.out is not None:
             logs = self._options.out / "logs"
             logs.mkdir(exist_ok=True)
-            for found in sorted(folder.glob("*/.logs")):
-                shutil.copytree(found, logs / found.parent.name, dirs_exist_ok=True)
+            for node, found in world.logs():
+                shutil.copytree(found, logs / node, dirs_exist_ok=True)
 
-    def _report(self, virtual: int, deliveries: int, digest: str, wall: int, leftovers: Leftovers) -> Report:
+    def _report(self, virtual: int, deliveries: int, elsewhere: int, digest: str, wall: int, leftovers: Leftovers) -> Report:
         run = Run(
             replayed=self._options.replay is not None,
             trace_hash=None if self._plan.mode == "real" else digest,
             virtual_ns=virtual,
             wall_ns=wall,
-            messages=self._recorder.messages,
+            messages=self._recorder.messages + elsewhere,
             deliveries=deliveries,
             calibration=self._options.calibration,
         )
@@ -196,11 +205,15 @@ class _Attempt:
         show()
         self._recorder.flush()
 
-    def _show(self, world: SimWorld) -> None:
+    def _show(self, world: RunWorld) -> None:
         if self._options.on_progress is not None:
             total = sum(1 for _ in self._plan.instances())
             done = self._done
             self._options.on_progress(Progress(self._engine.now(), done.tasks_final, total, done.subtasks_done, world.nodes_up))
+
+
+def _silent(_: str) -> None:
+    """Nobody listens."""
 
 
 class _Bugs:
@@ -221,6 +234,7 @@ def _write(plan: Plan, options: RunOptions, out: Path, report: Report) -> None:
     (out / "report.json").write_text(report.to_json() + "\n", encoding="utf-8")
     command = ["claynet", "run", str(plan.file), "--seed", str(plan.seed), "--mode", plan.mode]
     command += ["--env", plan.env_override] if plan.env_override else []
+    command += ["--isolate", plan.isolate] if plan.isolate != "none" else []
     tape = out / "tape.msgpack"
     if options.replay is not None or tape.exists():
         command += ["--replay", str(options.replay or tape)]

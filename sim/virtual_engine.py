@@ -50,6 +50,9 @@ class VirtualEngine:
         """Messages that reached an actor so far."""
         return self.system.deliveries
 
+    def begin(self) -> None:
+        """Nothing has passed yet: virtual time stands."""
+
     def now(self) -> int:
         """Virtual nanoseconds since the run began."""
         return self.system.now

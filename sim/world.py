@@ -6,30 +6,25 @@ makes time pass.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from claynet.actors.config import NodeConfig, TaskSpec
-from claynet.actors.descriptors import parse
-from claynet.actors.environment import Environment, Runnable
+from claynet.actors.environment import Environment
 from claynet.actors.ledger import EmbeddedLedger
 from claynet.actors.node import Node, build_node
 from claynet.actors.ports import Blobs, Entropy, FileRef, NodeId, Signer
-from claynet.actors.world import Capability, Ports
-from claynet.envs.behaviours import Failing, WrongResults
-from claynet.envs.registry import EnvironmentSettings, find, stood_in_for
-from claynet.envs.resolve import AppTable, split_tag
+from claynet.actors.world import Ports
+from claynet.envs.registry import EnvironmentSettings
 from claynet.sim.engine import Engine
-from claynet.sim.scenario.plan import LinkChange, NodePlan, Plan, TaskInstance
+from claynet.sim.node_parts import app_table, descriptors_of, environment_of, module_path, sources_of
+from claynet.sim.run_world import Elsewhere
+from claynet.sim.scenario.plan import NodePlan, Plan, TaskInstance
 from claynet.sim.side_logs import UsageLog
 from claynet.sim.watch.hub import EventHub
 from claynet.sim.wire.memory import MemoryBlobs, MemoryStore
 from claynet.sim.wire.wiring import LinkFaults, Wiring
-
-_OF_NODES: frozenset[Capability] = frozenset({"crash"})
-_OF_LINKS: frozenset[Capability] = frozenset({"partition", "change_links"})
 
 
 class _Place:
@@ -44,11 +39,12 @@ class _Place:
         self.lives = 0
         self.node: Node | None = None
         self.waiting: list[TaskInstance] = []
-        """Tasks that came due while it was down."""
+        """Tasks that came due while it was down or paused."""
+        self.is_paused = False
 
 
 class SimWorld:
-    """All nodes of a plan: a `ports.World`."""
+    """All nodes of a plan: a `RunWorld`."""
 
     def __init__(
         self,
@@ -68,18 +64,26 @@ class SimWorld:
         self._data_dir = data_dir
         self._usage = usage or UsageLog(None)
         self._table = app_table(plan)
-        self._descriptors = tuple((app.descriptor.name, app.descriptor_text) for app in plan.apps.values())
+        self._descriptors = descriptors_of(plan)
         self._places = {node.name: self._place(node) for node in plan.nodes}
 
     @property
-    def capabilities(self) -> frozenset[Capability]:
-        """What can be done to nodes: that depends on what joins them."""
-        return _OF_NODES if self._wiring.faults is None else _OF_NODES | _OF_LINKS
+    def link_faults(self) -> LinkFaults | None:
+        """What can be done to links: that depends on what joins the nodes."""
+        return self._wiring.faults
 
     @property
     def nodes_up(self) -> int:
         """How many nodes are alive."""
         return sum(place.node is not None for place in self._places.values())
+
+    @property
+    def elsewhere(self) -> Elsewhere:
+        """Nothing: all nodes are here."""
+        return Elsewhere()
+
+    def prepare(self) -> None:
+        """Nothing takes its time."""
 
     def start(self) -> None:
         """Start every node, requestors last, so that providers hear the first announcement."""
@@ -88,7 +92,8 @@ class SimWorld:
 
     def stop(self) -> None:
         """Stop every node and kill its services."""
-        for place in self._places.values():
+        for name, place in self._places.items():
+            self.resume(name)  # it could not stop otherwise
             if place.node is not None:
                 place.node.stop()
                 place.node = None
@@ -96,9 +101,9 @@ class SimWorld:
                 place.environment.close()
 
     def create_task(self, instance: TaskInstance) -> None:
-        """Let a node make a task; one that is down makes it when it is back."""
+        """Let a node make a task; one that is down or paused makes it when it is back."""
         place = self._places[instance.node]
-        if place.node is None:
+        if place.node is None or place.is_paused:
             place.waiting.append(instance)
             return
         plan = instance.plan
@@ -126,27 +131,34 @@ class SimWorld:
         self._wiring.cut(name)
         place.environment.close()
         place.node = None
+        place.is_paused = False
+
+    def pause(self, name: str) -> None:
+        """Its actors handle nothing until it is resumed."""
+        place = self._places[name]
+        if place.node is not None:
+            place.is_paused = True
+            self.engine.system.hold(f"{place.node.prefix}/")
+
+    def resume(self, name: str) -> None:
+        """They take up what has come for them."""
+        place = self._places[name]
+        if place.node is not None and place.is_paused:
+            place.is_paused = False
+            self.engine.system.release(f"{place.node.prefix}/")
+            self._make_up(place)
 
     def restart(self, name: str) -> None:
         """A node that is down comes back with what it had committed."""
         place = self._places[name]
         if place.node is None:
             self._begin(place)
-            waiting, place.waiting = place.waiting, []
-            for instance in waiting:
-                self.create_task(instance)
+            self._make_up(place)
 
-    def partition(self, sides: tuple[tuple[str, ...], ...]) -> Callable[[], None]:
-        """Part the sides from each other; call what is returned to heal."""
-        return self._link_faults().partition(sides)
-
-    def change_links(self, left: tuple[str, ...], right: tuple[str, ...], change: LinkChange) -> Callable[[], None]:
-        """Change links in both directions; call what is returned to change them back."""
-        return self._link_faults().change(left, right, change)
-
-    def _link_faults(self) -> LinkFaults:
-        assert self._wiring.faults is not None, "the reader refuses faults of links that are not ours"
-        return self._wiring.faults
+    def _make_up(self, place: _Place) -> None:
+        waiting, place.waiting = place.waiting, []
+        for instance in waiting:
+            self.create_task(instance)
 
     def node(self, name: str) -> Node | None:
         """Return a node's present life."""
@@ -155,6 +167,10 @@ class SimWorld:
     def blobs(self, name: str) -> Blobs:
         """Return a node's files."""
         return self._places[name].blobs
+
+    def logs(self) -> Iterable[tuple[str, Path]]:
+        """Return (node, folder) of what apps wrote."""
+        return sorted((found.parent.name, found) for found in self._data_dir.glob("*/.logs"))
 
     def node_id(self, name: str) -> NodeId:
         """Return a node's id."""
@@ -186,7 +202,7 @@ class SimWorld:
             name=plan.name,
             life=place.lives,
             requestor=plan.requestor,
-            provider=plan.provider and replace(plan.provider, whitelist=self._whitelist(place)),
+            provider=plan.provider and replace(plan.provider, whitelist=sources_of(self.plan, plan, place.environment)),
             descriptors=self._descriptors,
             start_limit=plan.start_limit,
             retry_first=plan.retry_first,
@@ -195,14 +211,6 @@ class SimWorld:
         place.node = build_node(config, self.ports_for(plan.name))
         place.node.start()
         self._wiring.joined(plan.name)
-
-    def _whitelist(self, place: _Place) -> tuple[str, ...]:
-        """Return whose images a node runs: those of the scenario's own apps unless the file says otherwise."""
-        if place.plan.whitelist is not None:
-            return place.plan.whitelist
-        described = [parse(app.descriptor_text) for app in self.plan.apps.values()]
-        found = [place.environment.resolve(one.requestor_env, one.requestor_prereq_json) for one in described]
-        return tuple(sorted({one.source for one in found if isinstance(one, Runnable) and one.source}))
 
     def _place(self, plan: NodePlan) -> _Place:
         blobs = MemoryBlobs()
@@ -217,24 +225,5 @@ class SimWorld:
             options=plan.options,
             on_usage=self._usage.of(plan.name),
         )
-        environment = find(plan.env).make(settings)
-        entropy = self._entropy.stream(f"behaviour/{plan.name}")
-        if plan.behaviour.wrong_result:
-            environment = WrongResults(
-                environment, blobs, plan.behaviour.wrong_result, entropy.stream("wrong_result"), self._hub.sink(plan.name)
-            )
-        if plan.behaviour.fails:
-            environment = Failing(environment, plan.behaviour.fails, entropy.stream("fails"))
+        environment = environment_of(plan, settings, self._entropy.stream(f"behaviour/{plan.name}"), self._hub.sink(plan.name))
         return _Place(plan, self._wiring.signer(plan.name), blobs, environment)
-
-
-def app_table(plan: Plan) -> AppTable:
-    """Return the table of what process, inproc and model run: entry points, and the scenario's own `module`s."""
-    explicit: Mapping[str, str] = {split_tag(app.image)[0]: app.module for app in plan.apps.values() if app.module and app.image}
-    return AppTable.installed(explicit, stood_in_for())
-
-
-def module_path(plan: Plan) -> tuple[str, ...]:
-    """Return where the scenario's own apps (`module:`) are found: its folder, then the operator's PYTHONPATH."""
-    own = (str(plan.file.resolve().parent),) if any(app.module for app in plan.apps.values()) else ()
-    return (*own, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)))

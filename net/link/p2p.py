@@ -83,6 +83,8 @@ class P2PNetwork:
         self._listener: Address | None = None
         self._refusals: deque[str] = deque(maxlen=_REFUSALS_KEPT)
         self._closed = False
+        self.sent = 0
+        """Messages given to links so far."""
 
     @property
     def port(self) -> int:
@@ -183,6 +185,7 @@ class P2PNetwork:
         """Send encoded bytes; dropped on a link that is down or unknown. A peer that lets too much pile up loses the link."""
         found = self._links.get(link)
         if found is not None:
+            self.sent += 1
             found.send(data)
 
     def close(self, link: LinkId) -> None:

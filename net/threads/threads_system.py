@@ -39,6 +39,8 @@ class _Seat:
     address: Address
     killed: bool = False
     delivered: int = 0
+    running: threading.Event | None = None
+    """Set while it may handle messages; None: it was never held."""
     thread: threading.Thread | None = None
 
     def is_killed(self) -> bool:
@@ -89,6 +91,8 @@ class ThreadActor(pykka.ThreadingActor):
 
     def _handle_receive(self, message: Any) -> Any:
         seat = self._seat
+        if seat.running is not None:
+            seat.running.wait()
         if seat.is_killed():
             self.actor_stopped.set()
             return None
@@ -196,9 +200,24 @@ class ThreadsSystem:
             doomed = [actor for address, actor in self._actors.items() if address.startswith(prefix)]
         for actor in doomed:
             actor._seat.killed = True
+            if actor._seat.running is not None:
+                actor._seat.running.set()
             with contextlib.suppress(pykka.ActorDeadError):
                 actor.actor_ref.tell(_WAKE)
             actor.actor_stopped.set()
+
+    def hold(self, prefix: str) -> None:
+        """Keep what is told to every living actor whose address starts with `prefix`; a handler under way ends first."""
+        for seat in self._seats(prefix):
+            if seat.running is None:
+                seat.running = threading.Event()
+            seat.running.clear()
+
+    def release(self, prefix: str) -> None:
+        """Let them handle what was kept."""
+        for seat in self._seats(prefix):
+            if seat.running is not None:
+                seat.running.set()
 
     def is_alive(self, address: Address) -> bool:
         """Tell whether messages to this address would be received."""
@@ -249,6 +268,10 @@ class ThreadsSystem:
             self._closed = True
         self.kill("")
         return self.join("", max(deadline - time.monotonic_ns(), 100_000_000))
+
+    def _seats(self, prefix: str) -> list[_Seat]:
+        with self._lock:
+            return [actor._seat for address, actor in self._actors.items() if address.startswith(prefix)]
 
     def _mixed(self, actor_class: type[Any]) -> type[Any]:
         mixed = self._classes.get(actor_class)

@@ -20,11 +20,13 @@ from claynet.sim.durations import Distribution
 
 Mode = Literal["virtual", "paced", "real"]
 Transport = Literal["simulated", "p2p"]
+Isolation = Literal["none", "process"]
 Role = Literal["requestor", "provider", "both"]
 Progress = Literal["subtasks_assigned", "subtasks_finished", "subtasks_failed"]
 
 MODES: tuple[Mode, ...] = ("virtual", "paced", "real")
 TRANSPORTS: tuple[Transport, ...] = ("simulated", "p2p")
+ISOLATIONS: tuple[Isolation, ...] = ("none", "process")
 ROLES: tuple[Role, ...] = ("requestor", "provider", "both")
 PROGRESS: tuple[Progress, ...] = ("subtasks_assigned", "subtasks_finished", "subtasks_failed")
 
@@ -238,7 +240,17 @@ class LinkEvent:
     lasts: int | None
 
 
-EventPlan: TypeAlias = PartitionEvent | CrashEvent | LinkEvent
+@dataclass(frozen=True, slots=True)
+class PauseEvent:
+    """Nodes do nothing and hear nothing, as when their process is stopped; then they take up all that has come for them."""
+
+    trigger: Trigger
+    nodes: tuple[str, ...]
+    lasts: int | None
+    """None: until the end of the run."""
+
+
+EventPlan: TypeAlias = PartitionEvent | CrashEvent | LinkEvent | PauseEvent
 
 
 # ---------------------------------------------------------------- expectations
@@ -319,6 +331,8 @@ class Plan:
     """Kinds of jobs whose virtual duration is the real one."""
     source_digest: str = ""
     """Hex BLAKE2b-256 of the file's bytes, of every file it names, and of the seed, mode and environments in effect."""
+    isolate: Isolation = "none"
+    """Whether each node is a process of its own."""
     env_override: str = ""
     """The environment that the command line gave all nodes; empty: the file's own."""
     notes: tuple[str, ...] = field(default=())

@@ -18,7 +18,7 @@ from claynet.sim.scenario.plan import (
     LinkChange,
     LinkEvent,
     PartitionEvent,
-    Transport,
+    PauseEvent,
     Trigger,
     When,
 )
@@ -26,15 +26,18 @@ from claynet.sim.scenario.read_network import read_between, read_change
 from claynet.sim.scenario.selectors import Selectors
 from claynet.sim.scenario.yamltree import Mapping, Scalar
 
-KINDS = ("partition", "crash", "link")
+KINDS = ("partition", "crash", "link", "pause")
+OF_LINKS = frozenset({"partition", "link"})
+"""Faults of links that are ours: those of a simulated network."""
 MOST_COUNT = 1_000_000
 
 
 class EventReader:
     """Reads events against one file's nodes, tasks and network."""
 
-    def __init__(self, selectors: Selectors, tasks: set[str], transport: Transport) -> None:
-        self._selectors, self._tasks, self._transport = selectors, tasks, transport
+    def __init__(self, selectors: Selectors, tasks: set[str], links_refused: str) -> None:
+        """`links_refused` says what cannot do anything to links; empty when all can be done."""
+        self._selectors, self._tasks, self._links_refused = selectors, tasks, links_refused
 
     def read(self, items: list[Item]) -> list[EventPlan]:
         """Read `events:`."""
@@ -48,6 +51,7 @@ class EventReader:
             "partition": self._partition,
             "crash": self._crash,
             "link": self._link,
+            "pause": self._pause,
         }
         for kind in KINDS:
             section.item(kind)
@@ -55,10 +59,10 @@ class EventReader:
             for key in ("for", "restart_after"):
                 section.item(key)
             section.close()
-            section.wrong("needs exactly one of partition, crash, link", f"there are {', '.join(kinds)}" if kinds else "")
+            section.wrong("needs exactly one of partition, crash, link, pause", f"there are {', '.join(kinds)}" if kinds else "")
             return None
-        if self._transport == "p2p" and kinds[0] != "crash":
-            section.wrong(f"transport p2p cannot do a {kinds[0]}", "use transport: simulated", key=kinds[0])
+        if self._links_refused and kinds[0] in OF_LINKS:
+            section.wrong(f"{self._links_refused} cannot do a {kinds[0]}", "leave it out, or use simulated links", key=kinds[0])
         event = read[kinds[0]](section, trigger)
         section.close()
         return event
@@ -103,6 +107,10 @@ class EventReader:
     def _crash(self, section: Section, trigger: Trigger) -> CrashEvent:
         nodes = self._selectors.some(section.item("crash"))
         return CrashEvent(trigger, nodes, section.optional("restart_after", units.duration))
+
+    def _pause(self, section: Section, trigger: Trigger) -> PauseEvent:
+        nodes = self._selectors.some(section.item("pause"))
+        return PauseEvent(trigger, nodes, section.optional("for", positive_duration))
 
     def _link(self, section: Section, trigger: Trigger) -> LinkEvent | None:
         inner = section.section("link")

@@ -14,7 +14,7 @@ from claynet.actors.nearest import nearest
 from claynet.sim.scenario import environment_names
 from claynet.sim.scenario.fields import Section, kind_of, name, one_of, positive_duration, whole
 from claynet.sim.scenario.files import Files
-from claynet.sim.scenario.plan import MODES, TRANSPORTS, Mode, NetworkPlan, NodePlan, Plan
+from claynet.sim.scenario.plan import ISOLATIONS, MODES, TRANSPORTS, Isolation, Mode, NetworkPlan, NodePlan, Plan
 from claynet.sim.scenario.problems import Problems, ScenarioErrors
 from claynet.sim.scenario.read_events import EventReader, check_times
 from claynet.sim.scenario.read_expect import ExpectReader
@@ -31,6 +31,8 @@ MOST_SEED = 2**63 - 1
 DEFAULT_AT_MOST = units.DURATIONS["h"]
 MOST_P2P_NODES = 64
 """Each has a link, and four threads, for each other one."""
+MOST_PROCESSES = 32
+"""Each is a Python of its own, with a link to each other one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Overrides:
     mode: str | None = None
     env: str | None = None
     transport: str | None = None
+    isolate: str | None = None
+    """`process` brings mode `real` and transport `p2p` with it, unless the command line says otherwise: that is then refused."""
 
 
 def load(path: Path | str, overrides: Overrides | None = None) -> Plan:
@@ -72,6 +76,8 @@ def _check_overrides(given: Overrides, problems: Problems) -> None:
         problems.add(0, "--env", f"unknown environment {given.env!r}", nearest(given.env, environment_names.known()))
     if given.transport is not None and given.transport not in TRANSPORTS:
         problems.add(0, "--transport", f"unknown transport {given.transport!r}", nearest(given.transport, TRANSPORTS))
+    if given.isolate is not None and given.isolate not in ISOLATIONS:
+        problems.add(0, "--isolate", f"unknown isolation {given.isolate!r}", nearest(given.isolate, ISOLATIONS))
 
 
 def _read(file: Path, problems: Problems) -> bytes:
@@ -107,8 +113,10 @@ class _Reader:
         title = top.value("name", name, self._file.stem)
         seed_in_file = top.optional("seed", whole(0, MOST_SEED))
         seed = self._given.seed if self._given.seed is not None else seed_in_file
-        mode_in_file = top.value("mode", one_of(MODES, "mode"), "paced")
-        mode = cast(Mode, self._given.mode or mode_in_file)
+        isolate = cast(Isolation, self._given.isolate or top.value("isolate", one_of(ISOLATIONS, "isolation"), "none"))
+        top.item("isolate")
+        mode_in_file = top.value("mode", one_of(MODES, "mode"), "real" if isolate == "process" else "paced")
+        mode = cast(Mode, self._given.mode or ("real" if self._given.isolate == "process" else mode_in_file))
         self._check_env(mode)
         until = top.value("until", _until, 0)
         at_most = top.value("at_most", positive_duration, until or DEFAULT_AT_MOST)
@@ -123,18 +131,22 @@ class _Reader:
         for item, node in zip(node_items, {node.group: node for node in nodes}.values(), strict=False):
             if mode == "real" and node.clock_drift:
                 item.wrong("clock_drift needs virtual time, and the mode is real", "use --mode paced, or clock_offset")
+            if isolate == "process" and node.clock_offset:
+                item.wrong("clock_offset needs nodes of one process, and isolate is process", "leave it out: all have this machine's clock")
         network = read_network(top.section("network"), selectors)
-        if self._given.transport == "p2p":
+        if self._given.transport == "p2p" or (self._given.isolate == "process" and self._given.transport is None):
             network = NetworkPlan("p2p", network.quality)  # the host's network has qualities of its own
         elif self._given.transport == "simulated":
             network = replace(network, transport="simulated")
         self._check_transport(top, network, mode, len(nodes))
+        self._check_isolation(top, isolate, network, mode, len(nodes))
         task_items = top.items("tasks")
         tasks, task_names = read_tasks(task_items, selectors, set(apps_section.names()) if apps_section else set(), self._files)
         if not until and not task_items:
             top.wrong("there are no tasks to be done", "give tasks:, or until: a duration", key="until")
         event_items = top.items("events")
-        events = EventReader(selectors, task_names, network.transport).read(event_items)
+        whose = "isolate process" if isolate == "process" else "transport p2p" if network.transport == "p2p" else ""
+        events = EventReader(selectors, task_names, whose).read(event_items)
         check_times([*task_items, *event_items], at_most)
         expectations = ExpectReader(selectors, tasks).read(top.items("expect"))
         durations, measured = read_durations(top.item("durations"), mode)
@@ -155,6 +167,7 @@ class _Reader:
             expectations=tuple(expectations),
             durations=durations,
             measured=measured,
+            isolate=isolate,
             source_digest=self._files.digest(self._data, _effective(seed or 0, mode, nodes)),
             env_override=self._given.env or "",
             notes=_notes(seed is not None, measured if mode == "paced" else frozenset()),
@@ -179,6 +192,16 @@ class _Reader:
             top.wrong(f"transport p2p needs mode real, and the mode is {mode}", "use mode real, or transport simulated", key=key)
         if nodes > MOST_P2P_NODES:
             top.wrong(f"transport p2p takes at most {MOST_P2P_NODES} nodes, and there are {nodes}", "use transport simulated", key="nodes")
+
+    def _check_isolation(self, top: Section, isolate: Isolation, network: NetworkPlan, mode: Mode, nodes: int) -> None:
+        if isolate != "process":
+            return
+        if mode != "real":
+            top.wrong(f"isolate process needs mode real, and the mode is {mode}", "leave the mode out", key="mode")
+        if network.transport != "p2p":
+            top.wrong("isolate process needs transport p2p: simulated links are of one process", "network: {transport: p2p}", key="network")
+        if nodes > MOST_PROCESSES:
+            top.wrong(f"isolate process takes at most {MOST_PROCESSES} nodes, and there are {nodes}", "use fewer", key="nodes")
 
     def _close(self, top: Section) -> None:
         for key in top.names():

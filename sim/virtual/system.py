@@ -31,6 +31,19 @@ class _Ask(NamedTuple):
     answer: VirtualFuture | None
 
 
+class _Keeper:
+    """Stands in for the actors' handlers while they are held."""
+
+    __slots__ = ("_address", "_kept", "_system")
+
+    def __init__(self, system: VirtualSystem, address: Address, kept: list[tuple[Address, object]]) -> None:
+        self._system, self._address, self._kept = system, address, kept
+
+    def __call__(self, message: object) -> None:
+        self._system._uncounted += 1  # it reaches nobody yet
+        self._kept.append((self._address, message))
+
+
 class VirtualSystem(Kernel):
     """Implements `ports.ActorSystem`; what runs it (`run`, `step`, `now`, ...) is the kernel's.
 
@@ -44,6 +57,8 @@ class VirtualSystem(Kernel):
         self.failures = 0
         self._actors: dict[Address, VirtualActor] = {}
         self._starting: list[Address] = []
+        self._held: dict[str, list[tuple[Address, object]]] = {}
+        """Per prefix what was told to actors that are held."""
         self._receivers[STOP] = self._stop_now
         self._receivers[ASK] = self._ask_now
 
@@ -86,9 +101,26 @@ class VirtualSystem(Kernel):
 
     def kill(self, prefix: str) -> None:
         """Stop at once, without on_stop, every actor whose address starts with `prefix`; their timers are forgotten."""
+        self._held.pop(prefix, None)
         for address in [address for address in self._actors if address.startswith(prefix)]:
             self._forget(address)
         self.cancel_timers_to(prefix)
+
+    def hold(self, prefix: str) -> None:
+        """Keep what is told to every living actor whose address starts with `prefix`."""
+        kept = self._held.setdefault(prefix, [])
+        for address in self._actors:
+            if address.startswith(prefix):
+                self._receivers[address] = _Keeper(self, address, kept)
+
+    def release(self, prefix: str) -> None:
+        """Let them handle what was kept, now and in the order in which it was told."""
+        kept = self._held.pop(prefix, [])
+        for address, actor in self._actors.items():
+            if address.startswith(prefix):
+                self._receivers[address] = actor.on_receive
+        for address, message in kept:
+            super().tell(address, message)
 
     def is_alive(self, address: Address) -> bool:
         """Tell whether messages to this address would be received."""

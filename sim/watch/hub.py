@@ -49,12 +49,12 @@ class EventHub:
         """Return the EventSink of the node of that name."""
         return NodeSink(self, node)
 
-    def publish(self, kind: str, node: str, fields: Mapping[str, object]) -> None:
-        """Hand an event to those who want its kind, in the order in which they came."""
+    def publish(self, kind: str, node: str, fields: Mapping[str, object], at: int | None = None) -> None:
+        """Hand an event to those who want its kind, in the order in which they came; `at` (virtual ns) when it was before now."""
         with self._lock:
             subscribers = self._by_kind.get(kind)
             if subscribers is None:
                 subscribers = self._by_kind[kind] = [one for one in self._subscribers if kind in getattr(one, "KINDS", (kind,))]
-            at = self._now()
+            when = self._now() if at is None else at
             for subscriber in subscribers:
-                subscriber.on_event(kind, at, node, fields)
+                subscriber.on_event(kind, when, node, fields)
