@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,7 +25,9 @@ READY = 120.0
 """Seconds that a node may take to be ready: many may start at once on few processors."""
 STOP = 20.0
 """Seconds that a node may take to stop when told so."""
-_LONGEST = 2000
+DUMP = signal.SIGUSR1
+_DUMPED = 0.5
+_LONGEST = 6000
 """Characters of what a process complained of that are shown."""
 
 
@@ -80,10 +83,11 @@ class NodeProcess:
         assert process is not None
         assert process.stdout is not None
         line = _first_line(process.stdout, until)
+        if line is None:
+            raise NodeProcessError(f"node {self.name} was not ready within {READY:g} s{self.stacks()}")
         if not line:
-            code = process.poll()
-            why = "was not ready in time" if code is None else f"ended with code {code} before it was ready"
-            raise NodeProcessError(f"node {self.name} {why}{self.complaint()}")
+            code = process.wait()  # it closed its output, so it ends
+            raise NodeProcessError(f"node {self.name} ended with code {code} before it was ready{self.complaint()}")
         said = msgspec.json.decode(line, type=Ready)
         self.node_id, self.port = said.node_id, said.port
         self.is_wanted = True
@@ -111,14 +115,13 @@ class NodeProcess:
         self._signal(signal.SIGTERM)
 
     def wait_until_stopped(self, until: float) -> bool:
-        """Wait until `until` (monotonic seconds), then end it; False when that was needed."""
+        """Wait until `until` (monotonic seconds); False when it had not stopped by then."""
         process = self._process
         if process is None:
             return True
         try:
             process.wait(max(0.0, until - time.monotonic()))
         except subprocess.TimeoutExpired:
-            self.kill()
             return False
         self._let_go()
         return True
@@ -135,6 +138,14 @@ class NodeProcess:
         self._read += whole
         for line in data[:whole].splitlines():
             yield msgspec.json.decode(line, type=tuple[int, str, dict[str, Any]])
+
+    def stacks(self) -> str:
+        """Have a process that hangs write what each of its threads is at; return that, to be added to a sentence."""
+        self._signal(DUMP)
+        with suppress(subprocess.TimeoutExpired):
+            if self._process is not None:
+                self._process.wait(_DUMPED)
+        return self.complaint()
 
     def complaint(self) -> str:
         """Return what its process wrote to standard error last, to be added to a sentence."""
@@ -169,7 +180,8 @@ def variables_of(folder: Path) -> dict[str, str]:
     return {**os.environ, "XDG_RUNTIME_DIR": str(place)} if len(str(place)) < 60 else dict(os.environ)
 
 
-def _first_line(stream: IO[bytes], until: float) -> bytes:
+def _first_line(stream: IO[bytes], until: float) -> bytes | None:
+    """Return the first line; empty at the end of the stream, None when nothing came in time."""
     with selectors.DefaultSelector() as selector:
         selector.register(stream, selectors.EVENT_READ)
-        return stream.readline() if selector.select(max(0.0, until - time.monotonic())) else b""
+        return stream.readline() if selector.select(max(0.0, until - time.monotonic())) else None

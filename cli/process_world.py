@@ -10,10 +10,10 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -57,6 +57,9 @@ class ProcessWorld:
         self._told = {name: ToldAgain() for name in homes}
         self._before: frozenset[int] = frozenset()
         self._reading = threading.Lock()
+        self._doing = threading.RLock()
+        """Held by whoever does something to a node: the end of the run waits for it."""
+        self._is_over = False
         self._over = threading.Event()
         self._reader = threading.Thread(target=self._keep_reading, name="events-of-nodes", daemon=True)
 
@@ -106,6 +109,8 @@ class ProcessWorld:
             ready = list(self._nodes.values())
             done = pool.map(lambda nth: self._link(ready[nth], ready[:nth]), range(len(ready)))
             troubles = [text for texts in done for text in texts]
+        for node in ready:
+            self._check(node)
         if troubles:
             raise NodeProcessError(troubles[0])
         self._reader.start()
@@ -115,12 +120,15 @@ class ProcessWorld:
 
     def stop(self) -> None:
         """Stop every node, and wait for what killed ones ran."""
+        with self._doing:
+            self._is_over = True  # the director may still be at work
         for node in self._nodes.values():
             node.tell_to_stop()
         until = time.monotonic() + STOP
         for node in self._nodes.values():
             if not node.wait_until_stopped(until):
-                self._stage.failed(NodeProcessError(f"node {node.name} did not stop within {STOP:g} s{node.complaint()}"))
+                self._stage.failed(NodeProcessError(f"node {node.name} did not stop within {STOP:g} s{node.stacks()}"))
+                node.kill()
         self._over.set()
         if self._reader.ident is not None:
             self._reader.join()
@@ -133,47 +141,55 @@ class ProcessWorld:
 
     def create_task(self, instance: TaskInstance) -> None:
         """Have a node make a task, by its control API; one that is down or paused makes it when it is back."""
-        node = self._nodes[instance.node]
+        with self._deed(instance.node) as node:
+            if node is not None:
+                self._create(node, instance)
+
+    def _create(self, node: NodeProcess, instance: TaskInstance) -> None:
         if not node.is_up or node.is_paused:
             self._waiting[instance.node].append(instance)
             return
-        reply = self._call(node, "Tasks.Create", self._request(node, instance))
-        if reply is not None and reply.problems:
+        with NodeClient(node.home.data) as client:
+            reply = client.call("Tasks.Create", self._request(node, instance))
+        if reply.problems:
             told = "; ".join(f"{problem.key}: {problem.message}" for problem in reply.problems)
             fields = {"id": f"refused-{instance.node}-{instance.plan.name}-{instance.nth}", "name": instance.plan.name, "app": ""}
             self._stage.hub.publish("task", instance.node, {**fields, "before": None, "state": "failed_to_create", "reason": told})
 
     def crash(self, name: str) -> None:
         """SIGKILL."""
-        self._nodes[name].kill()
-        self._read()
+        with self._deed(name) as node:
+            if node is not None:
+                node.kill()
+                self._read()
 
     def restart(self, name: str) -> None:
         """A process again, over the same data dir."""
-        node = self._nodes[name]
-        if node.is_up:
-            return
-        self._launch(name)
-        node.wait_until_ready(time.monotonic() + READY)
-        self._link(node, self._others(node))
-        self._read()
-        with NodeClient(node.home.data) as client:
-            for kind, fields in self._told[name].missing(client, node.node_id):
-                self._stage.hub.publish(kind, name, fields)
-        self._make_up(name)
+        with self._deed(name) as node:
+            if node is None or node.is_up:
+                return
+            self._launch(name)
+            node.wait_until_ready(time.monotonic() + READY)
+            self._link(node, self._others(node))
+            self._read()
+            with NodeClient(node.home.data) as client:
+                for kind, fields in self._told[name].missing(client, node.node_id):
+                    self._stage.hub.publish(kind, name, fields)
+            self._make_up(node)
 
     def pause(self, name: str) -> None:
         """SIGSTOP."""
-        if self._nodes[name].is_up:
-            self._nodes[name].pause()
+        with self._deed(name) as node:
+            if node is not None and node.is_up:
+                node.pause()
 
     def resume(self, name: str) -> None:
         """SIGCONT."""
-        node = self._nodes[name]
-        if node.is_paused:
-            node.resume()
-            self._link(node, self._others(node))  # its peers may have given it up
-            self._make_up(name)
+        with self._deed(name) as node:
+            if node is not None and node.is_paused:
+                node.resume()
+                self._link(node, self._others(node))  # its peers may have given it up
+                self._make_up(node)
 
     def blobs(self, name: str) -> Blobs:
         """Return the files of a node that has stopped."""
@@ -208,20 +224,32 @@ class ProcessWorld:
                     troubles.append(f"node {node.name} cannot be linked to {other.name}: {trouble}")
         return troubles
 
-    def _call(self, node: NodeProcess, method: str, request: Any) -> Any | None:
-        """Call a node; None when it was killed meanwhile, or when that is a failure of the run, which is told."""
-        try:
-            with NodeClient(node.home.data) as client:
-                return client.call(method, request)
-        except NodeTrouble as trouble:
-            if node.is_up:
-                self._stage.failed(NodeProcessError(f"node {node.name}, {method}: {trouble}{node.complaint()}"))
-            return None
+    @contextmanager
+    def _deed(self, name: str) -> Iterator[NodeProcess | None]:
+        """Do something to a node, unless the run is over: then there is none. What goes wrong is told to the run, which ends."""
+        with self._doing:
+            node = self._nodes[name]
+            try:
+                yield None if self._is_over else node
+            except (NodeTrouble, NodeProcessError) as trouble:
+                try:
+                    self._check(node)
+                except NodeProcessError as error:
+                    self._stage.failed(error)
+                else:
+                    self._stage.failed(NodeProcessError(f"node {name}: {trouble}"))
 
-    def _make_up(self, name: str) -> None:
-        waiting, self._waiting[name] = self._waiting[name], []
+    def _check(self, node: NodeProcess) -> None:
+        """Raise NodeProcessError when a node is not there that should be."""
+        if node.ended_by_itself:
+            code = node.exit_code()
+            node.is_wanted = False
+            raise NodeProcessError(f"node {node.name} ended by itself with code {code}{node.complaint()}")
+
+    def _make_up(self, node: NodeProcess) -> None:
+        waiting, self._waiting[node.name] = self._waiting[node.name], []
         for instance in waiting:
-            self.create_task(instance)
+            self._create(node, instance)
 
     def _request(self, node: NodeProcess, instance: TaskInstance) -> api.TaskRequest:
         plan = instance.plan
@@ -249,10 +277,7 @@ class ProcessWorld:
             try:
                 self._read()
                 for node in self._nodes.values():
-                    if node.ended_by_itself:
-                        node.is_wanted = False
-                        text = f"node {node.name} ended by itself with code {node.exit_code()}{node.complaint()}"
-                        self._stage.failed(NodeProcessError(text))
+                    self._check(node)
             except Exception as error:  # nobody else would hear of it, and the run would wait for ever
                 self._stage.failed(error)
                 return

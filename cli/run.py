@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from claynet.cli.output import DONE, UNMET, Output, note
+from claynet.cli.output import BROKEN, DONE, UNMET, Output, note
 from claynet.cli.problems import report_problems
 from claynet.cli.progress import progress_display
 from claynet.sim.calibration import CalibrationError, read_calibration
@@ -49,10 +49,11 @@ def run_file(file: Path, overrides: Overrides, options: RunOptions, calibrate: P
 def _run(plan: Plan, options: RunOptions, output: Output) -> Report | int:
     """Return the report, or the exit code when there is none."""
     # Not at the top: these bring actors and environments, which a file with findings does not need.
+    from claynet.cli.node_process import NodeProcessError
     from claynet.cli.real_engine import REAL_PARTS
     from claynet.sim.node_parts import module_path
     from claynet.sim.preflight import PreflightError
-    from claynet.sim.runner import run_scenario
+    from claynet.sim.runner import HarnessError, run_scenario
     from claynet.sim.virtual.tape import DivergenceError, TapeError
 
     sys.path[:0] = [folder for folder in module_path(plan) if folder not in sys.path]  # for apps that run in this process
@@ -63,6 +64,8 @@ def _run(plan: Plan, options: RunOptions, output: Output) -> Report | int:
         return output.error("preflight", str(error))
     except TapeError as error:
         return output.error("tape", f"--replay: {error}")
+    except (HarnessError, NodeProcessError) as error:
+        return output.error("harness", f"the run cannot go on: {error}", code=BROKEN)
     except DivergenceError as error:
         return output.error("diverged", str(error), code=UNMET)
 

@@ -6,6 +6,7 @@ reads its event file, and holds its standard input open as long as it wants the 
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import sys
@@ -89,6 +90,7 @@ class _EventFile:
 
 def main(text: str) -> int:
     """Run the node until it is to stop; return the exit code."""
+    faulthandler.register(signal.SIGUSR1)  # whoever waits for it in vain can ask what it is at
     order = msgspec.json.decode(text, type=Order)
     plan = load(order.file, Overrides(seed=order.seed, env=order.env or None, isolate="process"))
     if plan.digest() != order.digest:

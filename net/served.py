@@ -20,6 +20,9 @@ from claynet.net.node_log import NodeLog
 from claynet.net.settings.node_settings import NodeSettings
 from claynet.net.storage.data_dir import DataDir
 
+_LOOK = 0.5
+"""Seconds in which a signal is answered at the latest."""
+
 
 class ServedNode:
     """Use it as a context: entered, the node is ready. Raises DataDirError, StoreError, KeyFileError, ControlSocketError or OSError."""
@@ -69,7 +72,10 @@ class ServedNode:
 
     def wait(self) -> str:
         """Wait until somebody wants the node to stop; return why."""
-        self._stopping.wait()
+        # Looking again and again: another thread may be given a signal (as when the process was stopped), and Python calls its handler in
+        # this one, which must not be asleep for ever.
+        while not self._stopping.wait(_LOOK):
+            pass
         return self._why
 
 

@@ -48,7 +48,7 @@ CHECK_AGAIN_BELOW = 10.0
 
 
 class HarnessError(Exception):
-    """The run itself failed: a bug of ours, never of the scenario."""
+    """The run itself failed: a bug of ours, or a node's process that could not be had; never the scenario's fault."""
 
 
 def run_scenario(plan: Plan, options: RunOptions, real: RealParts | None = None) -> Report:
@@ -152,7 +152,7 @@ class _Attempt:
                 self._results.write(self._options.out / "results", world.blobs)
         digest = self._trace.close()
         if self._failures:
-            raise HarnessError(f"an actor failed, which is a bug of claynet: {self._failures[0]}")
+            raise HarnessError(str(self._failures[0])) from self._failures[0]
         deliveries += elsewhere.deliveries
         return self._report(virtual, deliveries, elsewhere.messages, digest, time.monotonic_ns() - started, leftovers)
 
@@ -227,7 +227,9 @@ class _Bugs:
     def on_event(self, kind: str, at: int, node: str, fields: Mapping[str, object]) -> None:
         """Take one event."""
         del kind, node
-        self._failures.append(RuntimeError(f"{fields['address']} at {at / 1e9:.6f} s: {fields['error']}\n{fields.get('trace', '')}"))
+        where = f"{fields['address']} at {at / 1e9:.6f} s"
+        what = f"{fields['error']}\n{fields.get('trace', '')}"
+        self._failures.append(RuntimeError(f"an actor failed, which is a bug of claynet: {where}: {what}"))
 
 
 def _write(plan: Plan, options: RunOptions, out: Path, report: Report) -> None:

@@ -314,6 +314,7 @@ class Place:
     lives: int = 0
     node: Node | None = None
     ledger: EmbeddedLedger | None = None
+    is_paused: bool = False
 
 
 @dataclass
@@ -354,7 +355,8 @@ class World:
         self.close()
 
     def close(self) -> None:
-        for place in self.places.values():
+        for name, place in self.places.items():
+            self.resume(name)
             if place.node is not None:
                 place.node.stop()
         self.jobs.close()
@@ -407,10 +409,23 @@ class World:
         except PowerCut:
             self.crash(name)
 
+    def pause(self, name: str) -> None:
+        place = self.places[name]
+        if place.node is not None:
+            place.is_paused = True
+            self.system.hold(f"{place.node.prefix}/")
+
+    def resume(self, name: str) -> None:
+        place = self.places[name]
+        if place.node is not None and place.is_paused:
+            place.is_paused = False
+            self.system.release(f"{place.node.prefix}/")
+
     def crash(self, name: str) -> None:
         place = self.places[name]
         if place.node is None:
             return
+        place.is_paused = False
         self.system.kill(f"{place.node.prefix}/")
         self.jobs.lose(f"{place.node.prefix}/")
         self.network.cut(name)

@@ -78,6 +78,14 @@ class Deeds:
         if not self.world.up(name):
             self.world.start(name)
 
+    def pause(self, who: int, _: int = 0) -> None:
+        """A node stands still, or goes on."""
+        name = NAMES[who % len(NAMES)]
+        if self.world.places[name].is_paused:
+            self.world.resume(name)
+        else:
+            self.world.pause(name)
+
     def part(self, who: int, other: int = 0) -> None:
         if len(self.world.partitions) < 2:
             left = {NAMES[who % 5], NAMES[other % 5]}
@@ -107,7 +115,7 @@ class Deeds:
             self.wait,
             self.create,
             self.restart,
-            self.step,
+            self.pause,
         )
 
 
@@ -154,6 +162,10 @@ class RandomWorld(RuleBasedStateMachine):
     @rule(who=st.integers(0, 4))
     def restart(self, who: int) -> None:
         self.deeds.restart(who)
+
+    @rule(who=st.integers(0, 4))
+    def pause(self, who: int) -> None:
+        self.deeds.pause(who)
 
     @rule(who=st.integers(0, 4), other=st.integers(0, 4))
     def part(self, who: int, other: int) -> None:

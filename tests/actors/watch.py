@@ -237,6 +237,7 @@ class Watch:
         world.weather()
         for name, place in world.places.items():
             place.store.cut_in = None
+            world.resume(name)
             if not world.up(name):
                 world.start(name)
         world.run(seconds, self._is_quiet)

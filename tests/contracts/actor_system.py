@@ -138,6 +138,34 @@ class ActorSystemContract:
         driver.until(lambda: "stop" in other.heard)
         assert first.heard == second.heard == ["start"]
 
+    def test_what_is_told_while_held_is_kept_and_handled_in_order_when_released(self, system, driver):
+        first, second, other = self.lively(system, A), self.lively(system, B), self.lively(system, C)
+        system.tell(A, "before")
+        driver.until(lambda: "before" in first.heard and second.heard)
+        system.hold("n#1/")
+        for number in range(20):
+            system.tell(A, number)
+        system.tell(A, ("forward", B, [20, 21]))
+        system.tell(C, "goes on")
+        driver.until(lambda: "goes on" in other.heard)
+        assert (first.heard, second.heard) == (["start", "before"], ["start"])
+        system.release("n#1/")
+        system.tell(A, "after")
+        driver.until(lambda: "after" in first.heard and 21 in second.heard)
+        assert first.heard == ["start", "before", *range(20), ("forward", B, [20, 21]), "after"]
+        assert second.heard == ["start", 20, 21]
+
+    def test_what_is_killed_while_held_never_hears_what_was_kept(self, system, driver):
+        box, other = self.lively(system, A), self.lively(system, C)
+        driver.until(lambda: box.heard)
+        system.hold("n#1/")
+        system.tell(A, "kept")
+        system.kill("n#1/")
+        system.release("n#1/")
+        system.tell(C, "later")
+        driver.until(lambda: "later" in other.heard and not system.is_alive(A))
+        assert box.heard == ["start"]
+
     def test_an_actor_can_stop_itself(self, system, driver):
         box = self.lively(system, A)
         system.tell(A, "stop yourself")

@@ -1,10 +1,10 @@
-"""Scenarios on the real links of live nodes: a shipped one ends as it does in a simulated network, and a node that crashes comes back."""
+"""A scenario on the real links of live nodes: a node that crashes comes back (shipped scenarios: `test_modes.py`)."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from tests.runs.command import ROOT, SCENARIOS, claynet, trace
+from tests.runs.command import ROOT, claynet
 
 CRASH = f"""
 schema: 1
@@ -28,20 +28,6 @@ expect:
   - {{metric: actor_failures, equals: 0}}
   - {{leftovers: none}}
 """
-
-
-def test_a_shipped_scenario_ends_alike_in_both_networks(tmp_path: Path) -> None:
-    met = []
-    for transport in ("simulated", "p2p"):
-        code, report = claynet(
-            "run", SCENARIOS / "two-requestors.yaml", "--mode", "real", "--transport", transport, "--out", tmp_path / transport
-        )
-        assert code == 0, report
-        events = trace(tmp_path / transport)
-        last = {event["id"]: (event["from"], event["name"], event["state"]) for event in events if event["kind"] == "task"}
-        met.append((sorted(last.values()), [(entry["name"], entry["ok"]) for entry in report["expectations"]]))
-        assert report["messages"] > 0
-    assert met[0] == met[1]
 
 
 def test_a_node_that_crashes_comes_back_on_other_links(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from claynet.sim.runner import run_scenario
 from claynet.sim.scenario.reader import Overrides, load
 from tests.runs.command import SCENARIOS, claynet
 
-QUICK = ("two-requestors", "lossy-wan", "partition-heal", "zero-price", "nobody-fits")
+QUICK = ("two-requestors", "lossy-wan", "partition-heal", "zero-price", "nobody-fits", "stalled")
 SEEDS = range(200 if os.environ.get("CLAYNET_TESTS") == "deep" else 8)
 
 

@@ -9,7 +9,17 @@ import pytest
 
 from claynet.actors.ports import MILLISECOND, SECOND
 from claynet.sim.durations import Distribution
-from claynet.sim.scenario.plan import At, CrashEvent, LinkEvent, MetricExpected, PartitionEvent, TasksExpected, When, WhyExpected
+from claynet.sim.scenario.plan import (
+    At,
+    CrashEvent,
+    LinkEvent,
+    MetricExpected,
+    PartitionEvent,
+    PauseEvent,
+    TasksExpected,
+    When,
+    WhyExpected,
+)
 from claynet.sim.scenario.reader import Overrides, load
 from tests.scenario.samples import FULL, write
 
@@ -83,6 +93,23 @@ def test_events_and_expectations(tmp_path: Path) -> None:
     assert paid.value == 12_500_000_000
     assert why == WhyExpected("why pow price: at least 1 of 1", "pow", ("liars-0",), "price", 1)
     assert left.label == "leftovers none"
+
+
+def test_a_pause_lasts_for_a_while_or_for_good(tmp_path: Path) -> None:
+    pause = 'pause: "honest[0]"'
+    text = FULL.replace('crash: "honest[0]", restart_after: 5s', f"{pause}, for: 5s")
+    assert load(write(tmp_path, text)).events[1] == PauseEvent(When("pow", "subtasks_finished", 2), ("honest-0",), 5 * SECOND)
+    text = FULL.replace('crash: "honest[0]", restart_after: 5s', pause)
+    assert load(write(tmp_path, text)).events[1] == PauseEvent(When("pow", "subtasks_finished", 2), ("honest-0",), None)
+
+
+def test_isolation_on_the_command_line_brings_mode_and_transport_with_it(tmp_path: Path) -> None:
+    text = FULL.replace(", clock_offset: -2s", "").replace(", clock_drift: 0.001", "")
+    text = "\n".join(line for line in text.splitlines() if "partition:" not in line and "  - {at: 1m, link" not in line)
+    plan = load(write(tmp_path, text), Overrides(isolate="process"))
+    assert (plan.isolate, plan.mode, plan.network.transport) == ("process", "real", "p2p")
+    plan = load(write(tmp_path, text))
+    assert (plan.isolate, plan.mode, plan.network.transport) == ("none", "paced", "simulated")
 
 
 def test_overrides_win(tmp_path: Path) -> None:
