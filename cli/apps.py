@@ -90,5 +90,9 @@ def _print_one(app: api.App) -> None:
         "runs here": f"{app.image} in {app.environment}, for every task of it" if app.environment else "nothing: this node is no requestor",
         "runs elsewhere": "on providers, in what it asks for",
         "descriptor": app.file,
+        "a task of it": f"claynet task example {app.name}",
     }
-    make_console().print(table(f"{app.name} {app.version}", [{"": key, " ": value} for key, value in fields.items() if value]))
+    console = make_console()
+    console.print(table(f"{app.name} {app.version}", [{"": key, " ": value} for key, value in fields.items() if value]))
+    if app.parameters:
+        console.print(table("parameters of its tasks", [{"name": one.name, "meaning": one.about} for one in app.parameters]))

@@ -25,12 +25,19 @@ from claynet.cli.peer_commands import peer_commands
 from claynet.cli.subtask_commands import subtask_commands
 from claynet.cli.task_commands import task_commands
 
+_FIRST_STEPS = (
+    "To test: claynet run FILE, with a scenario. "
+    "To take part: claynet node init, claynet node start --detach, claynet peer connect HOST:PORT; then "
+    "claynet app list, claynet task example APP > task.yaml, claynet task estimate task.yaml, claynet task create task.yaml --watch."
+)
+
 app = typer.Typer(
     name="claynet",
     help="A peer-to-peer compute network, and a deterministic test network for it.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    epilog=_FIRST_STEPS,
 )
 app_commands = typer.Typer(help="Work with apps.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(app_commands, name="app")
@@ -115,7 +122,7 @@ def calibrate_command(
     place: Annotated[Path, typer.Argument(metavar="LOG|DIR", help="A side log of durations, or the --out folder of a run.")],
     as_json: Json = False,
 ) -> None:
-    """Fit durations to what jobs really took, and print them as a scenario's durations."""
+    """Fit durations to what jobs really took. They are printed as a scenario's durations."""
     from claynet.cli.calibrate import calibrate
 
     raise typer.Exit(calibrate(place, Output(as_json)))
@@ -123,7 +130,7 @@ def calibrate_command(
 
 @app.command("sweep")
 def sweep_command(as_json: Json = False) -> None:
-    """Remove what killed runs and nodes of this user left: containers, folders, control groups. Living ones lose nothing."""
+    """Remove what killed runs and nodes left. Containers, folders and control groups of this user; living ones lose nothing."""
     from claynet.cli.sweep import sweep
 
     raise typer.Exit(sweep(Output(as_json)))

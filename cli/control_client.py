@@ -16,6 +16,7 @@ import grpc
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from claynet.cli.data_dir_option import data_dir_flag
 from claynet.cli.output import UNMET, WRONG, Output
 from claynet.net.storage.data_dir import DataDir
 from claynet.proto import node_pb2 as api
@@ -44,7 +45,7 @@ class NodeClient:
 
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
-        self._way_out = f"claynet node start{_flag(data_dir)}"
+        self._way_out = f"claynet node start{data_dir_flag(data_dir)}"
         place = self._place(DataDir(data_dir).control)
         self._channel = grpc.insecure_channel(f"unix:{place}", options=_OPTIONS)
 
@@ -122,9 +123,3 @@ def _method(name: str) -> tuple[str, Callable[[bytes], Any]]:
 
 def _write(message: Message) -> bytes:
     return message.SerializeToString()
-
-
-def _flag(data_dir: Path) -> str:
-    from claynet.cli.data_dir_option import default_data_dir
-
-    return "" if data_dir == default_data_dir() else f" --data-dir {data_dir}"

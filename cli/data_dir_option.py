@@ -6,6 +6,7 @@ Knows the platform's folders and the variable. Must not know what is in a data d
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -32,3 +33,8 @@ def default_data_dir() -> Path:
 def data_dir_of(given: Path | None) -> Path:
     """Return the data dir that a command is for."""
     return default_data_dir() if given is None else given.absolute()
+
+
+def data_dir_flag(data_dir: Path) -> str:
+    """Return ` --data-dir DIR`, for commands that are told to people; nothing where it is the usual one."""
+    return "" if data_dir == default_data_dir() else f" --data-dir {shlex.quote(str(data_dir))}"

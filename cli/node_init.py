@@ -15,6 +15,7 @@ import typer
 from claynet.actors.units import UnitError, format_duration, format_size
 from claynet.cli import shown
 from claynet.cli.asking import say
+from claynet.cli.data_dir_option import data_dir_flag
 from claynet.cli.node_settings import settings_of, wrong_settings
 from claynet.cli.output import DONE, UNMET, Output, note
 from claynet.net.configured import name_of
@@ -116,8 +117,10 @@ def _tell(settings: NodeSettings, node_id: str, place: DataDir) -> None:
         say(f"  with at most {settings.lend_cores:g} processors, {memory} of memory and {disk} of disk")
         allowed = ", ".join(settings.lend_sources) or "no source yet (claynet env whitelist add SOURCE)"
         say(f"  only images of: {allowed}")
+    if not settings.run_on_host:
+        say("  containers need a docker engine; to run apps without: claynet config explain run.on_host")
     say("what others can see: its node id, its address, what its benchmarks score and its price")
     say(f"  node {name_of(settings)} ({node_id[:12]}) listens on {settings.listen_host}:{settings.listen_port}")
     if "provider" in settings.roles:
         say(f"  it asks {shown.price(settings.lend_price)}")
-    say(f"start it with: claynet node start; it takes up to {format_duration(settings.stop_limit)} to stop")
+    say(f"start it with: claynet node start{data_dir_flag(place.path)}; it takes up to {format_duration(settings.stop_limit)} to stop")

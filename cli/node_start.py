@@ -21,6 +21,7 @@ from typing import IO, Any
 from claynet.actors.ports import SECOND
 from claynet.cli.asking import say
 from claynet.cli.bundled_apps import bundled
+from claynet.cli.data_dir_option import data_dir_flag
 from claynet.cli.node_settings import settings_of, wrong_settings
 from claynet.cli.output import DONE, UNMET, Output, note, write_json
 from claynet.net.configured import blueprint, name_of
@@ -164,7 +165,8 @@ def _leave_behind(place: DataDir, pairs: Sequence[str], output: Output) -> int:
     output.result(said)
     if not output.as_json:
         _say_ready(said["name"], said["id"], ", ".join(said["roles"]), said["listens"])
-        note("stop it with: claynet node stop; follow it with: claynet node logs --follow")
+        flag = data_dir_flag(place.path)
+        note(f"stop it with: claynet node stop{flag}; follow it with: claynet node logs --follow{flag}")
     return DONE
 
 

@@ -12,10 +12,23 @@ from claynet.cli.output import Output
 
 task_commands = typer.Typer(help="Have tasks computed by other nodes.", no_args_is_help=True, rich_markup_mode=None)
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="A task file (JSON or YAML) with the parts golem and app.")]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="A task file (JSON or YAML); `claynet task example` prints one.")]
 Task = Annotated[str, typer.Argument(metavar="TASK", help="A task's id, the beginning of one, or its name.")]
 Json = Annotated[bool, typer.Option("--json", help="Write exactly one JSON object to standard output.")]
 Lines = Annotated[bool, typer.Option("--json", help="Write one JSON object a line.")]
+
+
+@task_commands.command("example")
+def example_command(
+    app: Annotated[str, typer.Argument(metavar="APP", help="An app's name, id, or the beginning of one.")],
+    to: Annotated[Path | None, typer.Option("--to", metavar="FILE", help="Write it there; what is there is left alone.")] = None,
+    data_dir: DataDirOption = None,
+    as_json: Json = False,
+) -> None:
+    """Print a task file for an app, to begin with."""
+    from claynet.cli.task_example import example
+
+    raise typer.Exit(example(app, to, data_dir_of(data_dir), Output(as_json)))
 
 
 @task_commands.command("estimate")
@@ -69,7 +82,7 @@ def watch_command(task: Task, data_dir: DataDirOption = None, as_json: Lines = F
 
 @task_commands.command("why")
 def why_command(task: Task, data_dir: DataDirOption = None, as_json: Json = False) -> None:
-    """Say why a task does not go on: the rule, who says so, value, limit, and what helps."""
+    """Say why a task does not go on, and what helps. Names the rule, who says so, the value and the limit."""
     from claynet.cli.tasks import why
 
     raise typer.Exit(why(task, data_dir_of(data_dir), Output(as_json)))
@@ -85,7 +98,7 @@ def abort_command(task: Task, data_dir: DataDirOption = None, as_json: Json = Fa
 
 @task_commands.command("restart")
 def restart_command(task: Task, data_dir: DataDirOption = None, as_json: Json = False) -> None:
-    """Begin a task again under a new id; one that is not over is given up."""
+    """Begin a task again under a new id. One that is not over is given up."""
     from claynet.cli.tasks import restart
 
     raise typer.Exit(restart(task, data_dir_of(data_dir), Output(as_json)))

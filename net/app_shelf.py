@@ -9,9 +9,10 @@ import json
 import os
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -23,6 +24,8 @@ from claynet.net.view.values import AppsRecord
 KEY = "apps"
 PARAMETERS = "parameters"
 """Key of a descriptor that may name the task's parameters, each with what it means. The app id does not cover it."""
+EXAMPLE = "example"
+"""Key of a descriptor that may give values of these, which make a small task. The app id does not cover it either."""
 
 
 class ShelfError(Exception):
@@ -36,8 +39,10 @@ class ShelvedApp:
     descriptor: Descriptor
     file: str
     enabled: bool
-    parameters: tuple[str, ...] | None
-    """Names of its task parameters; None when its descriptor does not tell them."""
+    parameters: Mapping[str, str] | None
+    """Its task parameters, each with what it means; None when its descriptor does not tell them."""
+    example: Mapping[str, Any]
+    """Values of these that make a small task; empty when its descriptor has none."""
 
     @property
     def image(self) -> str:
@@ -107,7 +112,7 @@ class AppShelf:
             which = ", ".join(f"{app.descriptor.version} ({app.descriptor.app_id})" for app in found)
             raise ShelfError(f"{name!r} is the name of several apps; give the id: {which}")
         hint = nearest(name, [app.descriptor.name for app in apps])
-        raise ShelfError(f"no app {name!r} is here; {hint}; `claynet app add FILE` adds one")
+        raise ShelfError(f"no app {name!r} is here; {hint}{' ' if hint.endswith('?') else '; '}`claynet app add FILE` adds one")
 
     def add(self, file: str, text: str) -> ShelvedApp:
         """Put a descriptor on the shelf, disabled. Raises ShelfError."""
@@ -188,7 +193,7 @@ class AppShelf:
                 problems.append(f"{file}: the same app as {apps[descriptor.app_id].file}")
                 continue
             enabled = descriptor.app_id in self._record.enabled
-            apps[descriptor.app_id] = ShelvedApp(descriptor, file, enabled, _parameters(text))
+            apps[descriptor.app_id] = ShelvedApp(descriptor, file, enabled, *_parameters(text))
         self._apps, self._problems = apps, tuple(problems)
 
 
@@ -199,6 +204,8 @@ def _id_of(text: str) -> str:
         return ""
 
 
-def _parameters(text: str) -> tuple[str, ...] | None:
-    told = json.loads(text).get(PARAMETERS)
-    return tuple(str(name) for name in told) if isinstance(told, dict) else None
+def _parameters(text: str) -> tuple[dict[str, str] | None, dict[str, Any]]:
+    whole = json.loads(text)
+    told, example = whole.get(PARAMETERS), whole.get(EXAMPLE)
+    meanings = {name: str(about) for name, about in told.items()} if isinstance(told, dict) else None
+    return meanings, example if isinstance(example, dict) else {}

@@ -541,7 +541,7 @@ class AddAppRequest(_message.Message):
     def __init__(self, file: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
 
 class App(_message.Message):
-    __slots__ = ("id", "name", "version", "author", "license", "description", "enabled", "environment", "image", "file", "max_benchmark_score", "market_strategy", "tasks")
+    __slots__ = ("id", "name", "version", "author", "license", "description", "enabled", "environment", "image", "file", "max_benchmark_score", "market_strategy", "tasks", "parameters", "example_json")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -555,6 +555,8 @@ class App(_message.Message):
     MAX_BENCHMARK_SCORE_FIELD_NUMBER: _ClassVar[int]
     MARKET_STRATEGY_FIELD_NUMBER: _ClassVar[int]
     TASKS_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    EXAMPLE_JSON_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
     version: str
@@ -568,7 +570,17 @@ class App(_message.Message):
     max_benchmark_score: float
     market_strategy: str
     tasks: int
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., version: _Optional[str] = ..., author: _Optional[str] = ..., license: _Optional[str] = ..., description: _Optional[str] = ..., enabled: bool = ..., environment: _Optional[str] = ..., image: _Optional[str] = ..., file: _Optional[str] = ..., max_benchmark_score: _Optional[float] = ..., market_strategy: _Optional[str] = ..., tasks: _Optional[int] = ...) -> None: ...
+    parameters: _containers.RepeatedCompositeFieldContainer[Parameter]
+    example_json: str
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., version: _Optional[str] = ..., author: _Optional[str] = ..., license: _Optional[str] = ..., description: _Optional[str] = ..., enabled: bool = ..., environment: _Optional[str] = ..., image: _Optional[str] = ..., file: _Optional[str] = ..., max_benchmark_score: _Optional[float] = ..., market_strategy: _Optional[str] = ..., tasks: _Optional[int] = ..., parameters: _Optional[_Iterable[_Union[Parameter, _Mapping]]] = ..., example_json: _Optional[str] = ...) -> None: ...
+
+class Parameter(_message.Message):
+    __slots__ = ("name", "about")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ABOUT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    about: str
+    def __init__(self, name: _Optional[str] = ..., about: _Optional[str] = ...) -> None: ...
 
 class EnvironmentsRequest(_message.Message):
     __slots__ = ()

@@ -5,6 +5,8 @@ Knows the shelf and tells the node when it changes. Must not know descriptors' f
 
 from __future__ import annotations
 
+import json
+
 from claynet.net.app_shelf import ShelfError, ShelvedApp
 from claynet.net.control.calls import Call, NotFound, Refused, fill
 from claynet.net.control.host import Host
@@ -88,5 +90,7 @@ def app_message(host: Host, app: ShelvedApp) -> api.App:
         environment=requestor.env if requestor else "",
         image=app.image,
         file=app.file,
+        parameters=[api.Parameter(name=name, about=about) for name, about in (app.parameters or {}).items()],
+        example_json=json.dumps(app.example) if app.example else "",
         tasks=sum(task.spec.app_id == descriptor.app_id for task in host.view.tasks()),
     )

@@ -190,7 +190,7 @@ _DECLARED = (
     Key("run.provider", _text, _quoted, "docker_cpu", "an environment", "What runs the work of others here."),
     Key("run.on_host", _truth, _show_truth, False, _A_TRUTH,
         "Allows environments that run apps on this machine without a container (process, inproc): only apps installed here,"
-        " never code of a peer."),
+        " never code of a peer. Then run.requestor and run.provider can name one of them."),
     Key("lend.cores", _cores, _show_cores, 1.0, "processors", "Processors lent, shared evenly by the slots."),
     Key("lend.memory", _positive(units.size, 64 * _MIB), units.format_size, 2048 * _MIB, "a size",
         "Memory lent, shared evenly by the slots."),

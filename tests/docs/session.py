@@ -15,6 +15,7 @@ from tests.docs.pages import ROOT, blocks
 
 CLAYNET = Path(sys.executable).with_name("claynet")
 EXIT = re.compile(r"\s+# exit code (\d+)$")
+WRITTEN = re.compile(r"echo (\w+) > (desk/[\w.]+)")
 EXPORT = re.compile(r"export (\w+)=\$PWD/(\S+)")
 
 Done = subprocess.CompletedProcess[str]
@@ -39,6 +40,9 @@ class Session:
 
     def export(self, name: str, value: str) -> None:
         self._variables[name] = str(self._folder / value)
+
+    def write(self, name: str, text: str) -> None:
+        (self._folder / name).write_text(text)
 
     def run(self, command: str) -> Done:
         key = (command, repr(sorted(name for name in self._variables)))
@@ -95,6 +99,10 @@ def _follow(page: Path, session: Session) -> None:
             exported = EXPORT.fullmatch(command)
             if exported:
                 session.export(exported[1], exported[2])
+                continue
+            written = WRITTEN.fullmatch(command)
+            if written:
+                session.write(written[2], f"{written[1]}\n")
                 continue
             assert command.startswith("claynet "), f"only claynet is run here: {command}"
             wanted = EXIT.search(command)
