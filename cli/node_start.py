@@ -30,7 +30,7 @@ from claynet.net.link.identity import KeyFileError
 from claynet.net.served import ServedNode
 from claynet.net.settings.node_settings import NodeSettings, SettingsError
 from claynet.net.storage.data_dir import DataDir, DataDirError
-from claynet.net.storage.sqlite_store import StoreError
+from claynet.net.storage.schema import StoreError
 
 _READY = 60.0
 """Seconds that a node in a process of its own may take to be ready."""

@@ -18,7 +18,7 @@ from typing import Annotated
 import msgspec
 
 from claynet.actors.ports import SECOND, NodeId, Store
-from claynet.net.storage.sqlite_store import StoreError
+from claynet.net.storage.schema import StoreError
 
 logger = logging.getLogger(__name__)
 

@@ -1,6 +1,6 @@
 """The Store port on SQLite: states and outbox in one file, one transaction per append.
 
-Knows SQL, MessagePack and a lock file. Must not know what a machine or an effect means; their types are given.
+Knows SQL, MessagePack and a lock file. Must not know what a machine or an effect means; their types are given. The tables are schema.py's.
 """
 
 from __future__ import annotations
@@ -9,34 +9,34 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
 
-SCHEMA = 1
-"""Version of the tables and of how rows are encoded; another one is refused, never guessed at."""
+from claynet.net.storage.schema import MIGRATIONS, Migration, StoreError, checksum, prepare
 
-_APPLICATION_ID = 0x636C6179  # "clay": tells our files from any other SQLite database
+_SET_STATE = (
+    "INSERT INTO instances (key, state, crc) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET state = excluded.state, crc = excluded.crc"
+)
+_SET_EFFECT = (
+    "INSERT INTO effects (key, slot, effect, crc) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT (key, slot) DO UPDATE SET effect = excluded.effect, crc = excluded.crc"
+)
 
-_TABLES = """
-CREATE TABLE instances (ordinal INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, state BLOB NOT NULL);
-CREATE TABLE effects (ordinal INTEGER PRIMARY KEY, key TEXT NOT NULL, slot TEXT NOT NULL, effect BLOB NOT NULL, UNIQUE (key, slot));
-"""
-
-
-class StoreError(Exception):
-    """A store file cannot be opened, read or written; the text names the file, the cause and where possible the remedy."""
+_UNREADABLE = (sqlite3.Error, ValueError)
+"""What a damaged file makes sqlite3 raise: ValueError when not even its message is text."""
 
 
 class SqliteStore:
     """Durable memory of one node in one file (`ports.Store`). Safe from several threads; held by one process at a time."""
 
-    def __init__(self, path: Path, state_types: Any, effect_types: Any) -> None:
+    def __init__(self, path: Path, state_types: Any, effect_types: Any, migrations: Mapping[int, Migration] = MIGRATIONS) -> None:
         """Open or make the file. `state_types` and `effect_types` are a tagged Struct type or a union of such.
 
-        Raises StoreError when the file is held by another process, damaged, of another schema or not ours.
+        A file of an older schema is kept beside it and brought up by `migrations`. Raises StoreError when the file is held by another
+        process, damaged, of a newer schema or not ours, and when it cannot be brought up.
         """
         self._path = path
         self._lock = threading.Lock()
@@ -45,6 +45,7 @@ class SqliteStore:
         self._effects = msgspec.msgpack.Decoder(effect_types)
         self._state_types = frozenset(get_args(state_types) or (state_types,))
         self._effect_types = frozenset(get_args(effect_types) or (effect_types,))
+        self._migrations = migrations
         self._held = self._hold()
         self._db: sqlite3.Connection | None = None
         try:
@@ -71,14 +72,11 @@ class SqliteStore:
             statements.append(("DELETE FROM effects WHERE key = ?", (key,)))
         else:
             row = self._encode(state, self._state_types)
-            statements.append(
-                ("INSERT INTO instances (key, state) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET state = excluded.state", (key, row))
-            )
+            statements.append((_SET_STATE, (key, row, checksum(key, row))))
             statements.extend(("DELETE FROM effects WHERE key = ? AND slot = ?", (key, slot)) for slot in done)
-            insert = (
-                "INSERT INTO effects (key, slot, effect) VALUES (?, ?, ?) ON CONFLICT (key, slot) DO UPDATE SET effect = excluded.effect"
-            )
-            statements.extend((insert, (key, slot, self._encode(effect, self._effect_types))) for slot, effect in effects)
+            for slot, effect in effects:
+                row = self._encode(effect, self._effect_types)
+                statements.append((_SET_EFFECT, (key, slot, row, checksum(key, slot, row))))
         with self._lock:
             self._commit(statements)
 
@@ -87,15 +85,17 @@ class SqliteStore:
         with self._lock:
             db = self._database()
             try:
-                instances = db.execute("SELECT key, state FROM instances ORDER BY ordinal").fetchall()
-                outbox = db.execute("SELECT key, slot, effect FROM effects ORDER BY ordinal").fetchall()
-            except sqlite3.Error as error:
+                instances = db.execute("SELECT key, state, crc FROM instances ORDER BY ordinal").fetchall()
+                outbox = db.execute("SELECT key, slot, effect, crc FROM effects ORDER BY ordinal").fetchall()
+            except _UNREADABLE as error:
                 raise self._error("cannot be read", error) from error
+        for row in (*instances, *outbox):
+            self._check(*row)
         try:
             undone: dict[str, list[tuple[str, Any]]] = {}
-            for key, slot, effect in outbox:
+            for key, slot, effect, _ in outbox:
                 undone.setdefault(key, []).append((slot, self._effects.decode(effect)))
-            return [(key, self._states.decode(state), tuple(undone.get(key, ()))) for key, state in instances]
+            return [(key, self._states.decode(state), tuple(undone.get(key, ()))) for key, state, _ in instances]
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
             raise self._error("holds a record this version does not understand; use the version that wrote it", error) from error
 
@@ -133,34 +133,19 @@ class SqliteStore:
         except sqlite3.Error as error:
             raise self._error("cannot be opened", error) from error
         try:
-            self._check(db)
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = FULL")
-        except sqlite3.Error as error:
+            prepare(db, self._path, self._migrations)
+        except BaseException as error:
             db.close()
-            raise self._error("cannot be opened", error) from error
-        except StoreError:
-            db.close()
+            if isinstance(error, _UNREADABLE):
+                raise self._error("cannot be opened", error) from error
             raise
         return db
 
-    def _check(self, db: sqlite3.Connection) -> None:
-        application, version = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
-        empty = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
-        if empty and application == 0:
-            marks = f"PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {SCHEMA};"
-            db.executescript(f"BEGIN; {_TABLES} {marks} COMMIT;")
-            return
-        if application != _APPLICATION_ID:
-            raise StoreError(f"{self._path}: a database of something else; name another file")
-        if version != SCHEMA:
-            raise StoreError(
-                f"{self._path}: written with store schema {version}, this version reads {SCHEMA}; "
-                "use the version that wrote it, or move the file away to begin anew"
-            )
-        found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if found != "ok":
-            raise StoreError(f"{self._path}: damaged ({found}); restore it from a copy, or move it away to begin anew")
+    def _check(self, *row: Any) -> None:
+        *texts, data, crc = row
+        if not (all(isinstance(text, str) for text in texts) and isinstance(data, bytes) and checksum(*texts, data) == crc):
+            where = " ".join(map(repr, texts))
+            raise StoreError(f"{self._path}: damaged (the record {where} has a wrong checksum); restore it from a copy")
 
     def _commit(self, statements: list[tuple[str, tuple[Any, ...]]]) -> None:
         db = self._database()

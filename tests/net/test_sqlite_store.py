@@ -15,7 +15,8 @@ import msgspec
 import pytest
 
 from claynet.actors.ports import Store
-from claynet.net.storage.sqlite_store import SqliteStore, StoreError
+from claynet.net.storage.schema import StoreError
+from claynet.net.storage.sqlite_store import SqliteStore
 
 
 class Task(msgspec.Struct, frozen=True, tag="task"):
@@ -44,7 +45,8 @@ Opener = Callable[[], SqliteStore]
 CHILD = """
 import sys, resource
 from pathlib import Path
-from claynet.net.storage.sqlite_store import SqliteStore, StoreError
+from claynet.net.storage.schema import StoreError
+from claynet.net.storage.sqlite_store import SqliteStore
 from tests.net.test_sqlite_store import Send, Slot, Task, Timer
 
 store = SqliteStore(Path(sys.argv[1]), Task | Slot, Send | Timer)
@@ -139,7 +141,7 @@ def test_appends_come_from_several_threads(opener: Opener) -> None:
 
 @pytest.mark.parametrize(
     ("pragma", "words"),
-    [("user_version = 7", "store schema 7, this version reads 1.*version that wrote it"), ("application_id = 5", "something else")],
+    [("user_version = 7", "store schema 7, this version reads 2.*version that wrote it"), ("application_id = 5", "something else")],
 )
 def test_a_file_of_another_schema_or_program_is_refused(opener: Opener, path: Path, pragma: str, words: str) -> None:
     opener().close()
