@@ -99,14 +99,18 @@ class WatchedStore:
         self.bodies: set[bytes] = set()
         self.cut_in: int | None = None
         self.cut_before = False
+        self.appends = 0
 
     def append(self, key: str, state: Any | None, effects: Sequence[tuple[str, Any]] = (), done: Iterable[str] = ()) -> None:
         cut = False
+        self.appends += 1
         if self.cut_in is not None:
             self.cut_in -= 1
             if self.cut_in <= 0:
                 self.cut_in, cut = None, True
-        if not (cut and self.cut_before):
+        if cut and self.cut_before:
+            self.torn(key, state, effects, done)
+        else:
             self.inner.append(key, state, effects, done)
             for one in ("assignment", "report", "note"):
                 self.bodies.add(getattr(state, one, b"") or b"")
@@ -114,6 +118,9 @@ class WatchedStore:
                 self.bodies.add(getattr(effect, "body", b""))
         if cut:
             raise PowerCut(self.name)
+
+    def torn(self, key: str, state: Any | None, effects: Sequence[tuple[str, Any]], done: Iterable[str]) -> None:
+        """The power goes before this is committed: nothing of it may be found again."""
 
     def load(self) -> list[tuple[str, Any, tuple[tuple[str, Any], ...]]]:
         return self.inner.load()
@@ -389,25 +396,27 @@ class World:
         place = self.places[name]
         assert place.node is None
         place.lives += 1
-        place.ledger = EmbeddedLedger(place.store, place.opening)
-        ports = Ports(
+        try:
+            place.ledger = EmbeddedLedger(place.store, place.opening)
+            place.node = build_node(replace(place.config, life=place.lives), self._ports(place, place.ledger))
+            place.node.start()
+        except PowerCut:
+            self._lost(place)
+
+    def _ports(self, place: Place, ledger: EmbeddedLedger) -> Ports:
+        return Ports(
             system=self.system,
             clock=self.clock,
-            entropy=self.entropy.stream(f"node/{name}/{place.lives}"),
+            entropy=self.entropy.stream(f"node/{place.name}/{place.lives}"),
             jobs=self.jobs,
-            network=WatchedNetwork(self.network.handle(name, place.signer.node_id), self._saw),  # type: ignore[arg-type]
+            network=WatchedNetwork(self.network.handle(place.name, place.signer.node_id), self._saw),  # type: ignore[arg-type]
             signer=place.signer,
             blobs=place.blobs,
             store=place.store,
-            ledger=place.ledger,
+            ledger=ledger,
             environments={"model": place.environment},
-            sink=_Sink(self, name),
+            sink=_Sink(self, place.name),
         )
-        place.node = build_node(replace(place.config, life=place.lives), ports)
-        try:
-            place.node.start()
-        except PowerCut:
-            self.crash(name)
 
     def pause(self, name: str) -> None:
         place = self.places[name]
@@ -422,13 +431,15 @@ class World:
             self.system.release(f"{place.node.prefix}/")
 
     def crash(self, name: str) -> None:
-        place = self.places[name]
-        if place.node is None:
-            return
+        if self.places[name].node is not None:
+            self._lost(self.places[name])
+
+    def _lost(self, place: Place) -> None:
+        if place.node is not None:
+            self.system.kill(f"{place.node.prefix}/")
+            self.jobs.lose(f"{place.node.prefix}/")
         place.is_paused = False
-        self.system.kill(f"{place.node.prefix}/")
-        self.jobs.lose(f"{place.node.prefix}/")
-        self.network.cut(name)
+        self.network.cut(place.name)
         place.environment.close()
         place.store.reopen()
         place.node = place.ledger = None
