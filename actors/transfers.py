@@ -77,6 +77,8 @@ class Downloads:
             whole = self._blobs.extend(chunk.digest, chunk.offset, chunk.data, chunk.total)
         except CorruptBlobError as error:
             return self._fail(chunk.digest, "wrong_digest", str(error))
+        except ValueError:  # of two links one was faster, between the look above and now
+            return self._ask_again(file, until, chunk)
         except OSError as error:
             return self._fail(chunk.digest, "disk", f"{file.name} could not be stored: {error.strerror}")
         if whole:

@@ -1,4 +1,4 @@
-"""What a live node looks after again and again: descriptors that changed, the hours in which it lends, peers that it wants a link to.
+"""What a live node looks after again and again: descriptors that changed, files that nothing needs, hours in which it lends, peers to call.
 
 Knows when each is due. Must not know how any of it is done. One thread; a chore that fails is logged and comes again.
 """
@@ -27,6 +27,7 @@ _TICK = 1.0
 _FILES_EVERY = 2.0
 _HOURS_EVERY = 10.0
 _OTHERS_EVERY = 3.0
+_BLOBS_EVERY = 300.0
 _CALL_FIRST = 1.0
 _CALL_MOST = 60.0
 _CALL_LIMIT = 10.0
@@ -52,7 +53,7 @@ class Chores:
         self._live = live
         self._settings = settings
         self._over = threading.Event()
-        self._chores = [_Chore(self._look_at_files)]
+        self._chores = [_Chore(self._look_at_files), _Chore(self._sweep_blobs)]
         if "provider" in settings.roles and (settings.lend_hours.ranges or settings.lend_idle_only):
             self._cores = this_machine(live.data_dir.path).cores
             self._chores.append(_Chore(self._mind_hours))
@@ -91,6 +92,12 @@ class Chores:
         if apps.refresh():
             self._live.node.set_apps(apps.files, apps.disabled)
         return _FILES_EVERY
+
+    def _sweep_blobs(self) -> float:
+        count, freed = self._live.sweep.look()
+        if count:
+            logger.info("%d files that no task needs any more were removed, %d bytes", count, freed)
+        return _BLOBS_EVERY
 
     def _find_others(self) -> float:
         live = self._live

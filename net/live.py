@@ -22,6 +22,7 @@ from claynet.actors.node import EFFECT_TYPES, STATE_TYPES, Node, build_node
 from claynet.actors.ports import SECOND, Blobs, EventSink, NodeId
 from claynet.actors.world import Ports
 from claynet.net.app_shelf import AppShelf
+from claynet.net.blob_sweep import BlobSweep
 from claynet.net.lending import Lending
 from claynet.net.link.access import Access, AccessRecord
 from claynet.net.link.address_book import AddressBook, BookRecord
@@ -89,6 +90,7 @@ class LiveNode:
             self._network = P2PNetwork(self._system, self._signer, host, port, gate=self.access, network=network, hearsay=self.book)
             undo.callback(self._network.shutdown)
             self._blobs = DiskBlobs(data_dir / "blobs")
+            self.sweep = BlobSweep(self._blobs, self.view)
             self.results = ResultKeeper(self._store, self.view, self._blobs)
             self.hub = EventHub(self.view.on_event, self.results.on_event, lambda event: sink.emit(event.kind, **event.fields))
             self.apps = AppShelf(self.data_dir.apps, self._store, config.descriptors)

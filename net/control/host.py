@@ -12,6 +12,7 @@ from claynet.actors.environment import Environment
 from claynet.actors.node import Node
 from claynet.actors.ports import Blobs, NodeId, Store
 from claynet.net.app_shelf import AppShelf
+from claynet.net.blob_sweep import BlobSweep
 from claynet.net.lending import Lending
 from claynet.net.link.peers import Peers
 from claynet.net.storage.data_dir import DataDir
@@ -38,6 +39,10 @@ class Host(Protocol):
     @property
     def blobs(self) -> Blobs:
         """Files by content."""
+
+    @property
+    def sweep(self) -> BlobSweep:
+        """Deletes files that nothing needs."""
 
     @property
     def store(self) -> Store:

@@ -61,20 +61,21 @@ class TasksService:
         except OSError as error:
             problem = api.Problem(key="golem.output_directory", message=f"{request.output_directory} cannot be made: {error.strerror}")
             return api.CreateReply(problems=[problem])
-        inputs, problems = self._take_in(request)
-        if problems:
-            return api.CreateReply(problems=problems)
-        spec = TaskSpec(
-            name=request.name,
-            app_id=checked.app.descriptor.app_id,
-            params_json=request.params_json or "{}",
-            subtasks=request.max_subtasks,
-            max_price=request.max_price,
-            task_timeout=request.task_timeout,
-            subtask_timeout=request.subtask_timeout,
-            inputs=tuple(inputs),
-        )
-        return api.CreateReply(task=self._begin(spec, request.output_directory))
+        with self._host.sweep.held():
+            inputs, problems = self._take_in(request)
+            if problems:
+                return api.CreateReply(problems=problems)
+            spec = TaskSpec(
+                name=request.name,
+                app_id=checked.app.descriptor.app_id,
+                params_json=request.params_json or "{}",
+                subtasks=request.max_subtasks,
+                max_price=request.max_price,
+                task_timeout=request.task_timeout,
+                subtask_timeout=request.subtask_timeout,
+                inputs=tuple(inputs),
+            )
+            return api.CreateReply(task=self._begin(spec, request.output_directory))
 
     def on_list(self, request: api.TasksRequest, _call: Call) -> api.TasksReply:
         """All tasks, or those in some states."""

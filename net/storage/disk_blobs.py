@@ -1,7 +1,8 @@
 """The Blobs port on a folder: one file per blob, named by its digest.
 
 Knows files and BLAKE2b. Must not know where blobs come from or what they hold. A digest string becomes part of a path only
-after it was checked to be one. Layout: `ab/cd/DIGEST` whole, `partial/DIGEST` unfinished, `tmp/` being written.
+after it was checked to be one. Layout: `ab/cd/DIGEST` whole, `partial/DIGEST` unfinished, `tmp/` being written. A file's time of
+change says when it was last put, extended or asked for.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import secrets
 import shutil
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
@@ -24,6 +26,9 @@ from claynet.actors.ports import CorruptBlobError, Digest
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _CHUNK = 1 << 20
+
+Mark = tuple[int, ...]
+"""Times of change and sizes of a blob's whole and unfinished file; zeros for none."""
 
 
 class DiskBlobs:
@@ -36,6 +41,8 @@ class DiskBlobs:
         self._partial = folder / "partial"
         self._extending = tuple(threading.Lock() for _ in range(16))
         """By a digest's first hex digit: pieces of one blob come one after the other, other blobs seldom wait."""
+        self._deleting = threading.Lock()
+        """Held between the last look at a blob and its end, so that nobody is told meanwhile that it is here."""
         for made in (self._tmp, self._partial):
             made.mkdir(parents=True, exist_ok=True)
         for left in self._tmp.iterdir():
@@ -68,8 +75,17 @@ class DiskBlobs:
         return digest, size
 
     def has(self, digest: Digest) -> bool:
-        """Tell whether the whole blob is here."""
-        return _DIGEST.fullmatch(digest) is not None and self._path(digest).is_file()
+        """Tell whether the whole blob is here. It is then marked as asked for."""
+        if _DIGEST.fullmatch(digest) is None:
+            return False
+        path = self._path(digest)
+        with self._deleting:
+            now = time.time_ns()  # the file system's own idea of now stands still for milliseconds
+            try:
+                os.utime(path, ns=(now, now))
+            except OSError:  # not here; or on a disk that takes no writes, from which nothing is deleted either
+                return path.is_file()
+            return True
 
     def size(self, digest: Digest) -> int:
         """Size in bytes. Raises KeyError when not here."""
@@ -140,6 +156,26 @@ class DiskBlobs:
             self._path(digest).unlink(missing_ok=True)
             (self._partial / digest).unlink(missing_ok=True)
 
+    def marks(self) -> dict[Digest, Mark]:
+        """Every blob that is here, whole or not, with its mark: equal marks say that it was not put, extended or asked for in between."""
+        here = {path.name for pattern in ("??/??/*", "partial/*") for path in self._folder.glob(pattern)}
+        return {Digest(name): self._mark(name) for name in sorted(here) if _DIGEST.fullmatch(name)}
+
+    def delete_idle(self, digest: Digest, mark: Mark) -> int:
+        """Forget a blob or partial unless its mark changed meanwhile; return how many bytes that freed."""
+        with self._extending[int(digest[0], 16)], self._deleting:
+            if self._mark(digest) != mark:
+                return 0
+            size = sum(path.stat().st_size for path in self._places(digest) if path.exists())
+            self.delete(digest)
+            return size
+
+    def _mark(self, digest: str) -> Mark:
+        return tuple(number for path in self._places(digest) for number in _changed(path))
+
+    def _places(self, digest: str) -> tuple[Path, Path]:
+        return self._path(Digest(digest)), self._partial / digest
+
     def _path(self, digest: Digest) -> Path:
         if _DIGEST.fullmatch(digest) is None:
             raise ValueError(f"not a digest: {digest[:80]!r}")
@@ -195,3 +231,11 @@ class DiskBlobs:
                 os.fsync(number)
             finally:
                 os.close(number)
+
+
+def _changed(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_size

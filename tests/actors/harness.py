@@ -25,6 +25,7 @@ from claynet.actors.ports import (
     SECOND,
     Address,
     Announced,
+    Blobs,
     LinkBytes,
     LinkDown,
     LinkFailed,
@@ -315,7 +316,7 @@ class Place:
     config: NodeConfig
     signer: KeyedSigner
     store: WatchedStore
-    blobs: MemoryBlobs
+    blobs: Blobs
     environment: BentEnvironment
     opening: int
     lives: int = 0
@@ -370,8 +371,17 @@ class World:
 
     # ------------------------------------------------------------ nodes
 
-    def add(self, name: str, config: NodeConfig, *, bend: Bend = straight, score: float = 1000.0, opening: int = OPENING) -> Place:
-        blobs = MemoryBlobs()
+    def add(
+        self,
+        name: str,
+        config: NodeConfig,
+        *,
+        bend: Bend = straight,
+        score: float = 1000.0,
+        opening: int = OPENING,
+        blobs: Blobs | None = None,
+    ) -> Place:
+        blobs = MemoryBlobs() if blobs is None else blobs
         environment = BentEnvironment(ModelEnvironment(blobs, TABLE, ModelConfig(score=score)), name, bend, self.log)
         place = Place(name, config, KeyedSigner(KEY, name), WatchedStore(name), blobs, environment, opening)
         self.places[name] = place

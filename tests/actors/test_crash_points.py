@@ -170,7 +170,9 @@ def points() -> list[Point]:
         market.play()
         assert world.calls("Verify")
         assert Counter(one.status for one in world.places["r0"].store.states("subtask").values()) == {"finished": PARTS, "failed": 1}
-        return [(name, n + 1, before) for name, place in world.places.items() for n in range(place.store.appends) for before in (True, False)]
+        return [
+            (name, n + 1, before) for name, place in world.places.items() for n in range(place.store.appends) for before in (True, False)
+        ]
 
 
 def spread(all_of: Sequence[Any], count: int) -> Iterator[Any]:

@@ -6,7 +6,7 @@ import os
 
 from claynet.actors.core.records import Chunk, Record, Want
 from claynet.actors.messages import BlobsFetched, FetchBlobs
-from claynet.actors.ports import Address, FileRef, NodeId
+from claynet.actors.ports import Address, Digest, FileRef, NodeId
 from claynet.actors.transfers import AHEAD, CHUNK, WINDOW, Downloads, serve
 from claynet.sim.wire.memory import MemoryBlobs
 
@@ -76,6 +76,35 @@ def test_what_another_link_brought_meanwhile_is_not_asked_for_again() -> None:
         link.give()
         while link.chunks:
             answers = link.take()
+    assert answers == [(Address("asker"), BlobsFetched("fetch"))]
+
+
+class Overtaken(MemoryBlobs):
+    """Another link's piece comes in between the look at how much is here and the writing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.other: Chunk | None = None
+
+    def partial(self, digest: Digest) -> int:
+        here, other, self.other = super().partial(digest), self.other, None
+        if other is not None:
+            self.extend(digest, other.offset, other.data, other.total)
+        return here
+
+
+def test_a_link_that_is_overtaken_in_the_middle_of_a_chunk_goes_on() -> None:
+    link = Link()
+    link.taker = Overtaken()
+    link.downloads = Downloads(link.taker, link._asked)
+    link.begin()
+    link.give()
+    link.taker.other = link.chunks[0]
+    answers = link.take()
+    while not answers:
+        if not link.chunks:
+            link.give()
+        answers = link.take()
     assert answers == [(Address("asker"), BlobsFetched("fetch"))]
 
 

@@ -9,11 +9,13 @@ import pty
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from claynet.actors.ports import SECOND
-from tests.live.desk import APP, Desk, Node, claynet
+from claynet.net.blob_sweep import GRACE, BlobSweep
+from tests.live.desk import APP, PATIENCE, Desk, Node, claynet
 
 
 @pytest.fixture
@@ -100,6 +102,51 @@ def test_abort_restart_delete(desk: Desk) -> None:
     ambiguous = claynet(requestor, "task", "show", "pow")
     assert ambiguous.code == 1
     assert task["id"][:8] in ambiguous.err
+
+
+def test_files_of_a_deleted_task_are_removed_and_those_of_others_stay(desk: Desk, pair: tuple[Node, Node]) -> None:
+    first, second = (
+        claynet(pair[0], "task", "create", str(desk.task_file(output_directory=None)), "--watch", "--json").lines[-1]["task"]
+        for _ in range(2)
+    )
+    with pair[1].live.hub.listen(["slot"]) as events:
+        while any(slot.status != "paid" for slot in pair[1].live.view.slots()):
+            assert events.next(PATIENCE) is not None
+    until = {"sweep": 0.0}
+    sweeps = [BlobSweep(node.live.blobs, node.live.view, lambda: until["sweep"]) for node in pair]
+
+    def left() -> list[set[str]]:
+        """Of the requestor and of the provider."""
+        for sweep in sweeps:
+            sweep.look()
+        until["sweep"] += GRACE
+        for sweep in sweeps:
+            sweep.look()
+        return [set(node.live.blobs.marks()) for node in pair]
+
+    def needed(task: dict[str, Any]) -> set[str]:
+        state, record = pair[0].live.view.task(task["id"]), pair[0].live.view.record(task["id"])
+        assert state is not None
+        assert record is not None
+        return {file.digest for file in (*state.spec.inputs, *record.results)}
+
+    of_first, of_second = needed(first), needed(second)
+    assert of_first & of_second, "they share their input"
+    assert left() == [of_first | of_second, set()]
+    _delete(pair[0], first)
+    assert left() == [of_second, set()]
+    to = desk.folder / "copied"
+    assert claynet(pair[0], "task", "results", second["id"], "--to", str(to), "--json").code == 0
+    assert len(list(to.iterdir())) == len(second["results"]) > 0
+    _delete(pair[0], second)
+    assert left() == [set(), set()]
+
+
+def _delete(node: Node, task: dict[str, Any]) -> None:
+    """As soon as nobody owes anybody an answer."""
+    with node.live.hub.listen() as events:
+        while claynet(node, "task", "delete", task["id"]).code != 0:
+            assert events.next(PATIENCE) is not None
 
 
 BROKEN = [
