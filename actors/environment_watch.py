@@ -14,8 +14,9 @@ from claynet.actors.world import Ports
 PATIENCE = 60 * SECOND
 """So long an environment that worked may take to come back before its work is refused, in real time: an engine that restarts."""
 PROBE_LIMIT = PATIENCE + 60 * SECOND
-PROBE_AGAIN = 30 * SECOND
-"""Gap between probes of a broken environment."""
+PROBE_FIRST = 2 * SECOND
+PROBE_MOST = 30 * SECOND
+"""Gap between probes of a broken environment: the first one; it doubles up to the other."""
 SETTLE = 5 * SECOND
 """An environment that fails so soon after a probe said that it works is given this time before the next one."""
 FAULT = "engine"
@@ -34,6 +35,7 @@ class EnvironmentWatch:
         self._state = machine.EnvironmentState(status=machine.INITIAL, name=name)
         self._worked_at: int | None = None
         self._probes = 0
+        self._gap = PROBE_FIRST
 
     @property
     def environment(self) -> Environment | None:
@@ -67,11 +69,13 @@ class EnvironmentWatch:
         now = self._ports.clock.monotonic()
         if outcome.ok:
             self._worked_at = now
+            self._gap = PROBE_FIRST
             self._step("ok")
             return
         reason = outcome.detail or outcome.code or outcome.status
         self._step("fault", f"the environment {self._state.name} does not work here: {reason}")
-        self._ports.clock.call_at(now + PROBE_AGAIN, self._address, TIMER)
+        self._ports.clock.call_at(now + self._gap, self._address, TIMER)
+        self._gap = min(PROBE_MOST, 2 * self._gap)
 
     def fault(self, reason: str) -> None:
         """Something that ran here found that the environment does not work: it is probed, with patience."""

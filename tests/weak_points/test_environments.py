@@ -50,7 +50,8 @@ def test_27_the_state_of_an_environment_is_told() -> None:
         world.requestor()
         task_id = world.create(subtasks=1)
         world.run(20)
-        assert [event["state"] for event in world.seen("environment", side="provider")] == ["probing", "broken"]
+        states = [event["state"] for event in world.seen("environment", side="provider")]
+        assert states == ["probing", "broken"] * 4  # asked again after 2, 4 and 8 s
         assert world.seen("decline", by="provider", rule="environment")
         place.environment.broken = None
         assert world.finish(task_id).status == "finished"
