@@ -96,6 +96,12 @@ class SessionEnded(Message, frozen=True):
     reason: str
 
 
+class PeerCalled(Message, frozen=True):
+    """A session that was calling its peer tells its parent that the peer called meanwhile, and that this is its link now."""
+
+    peer: NodeId
+
+
 class Announce(Message, frozen=True):
     """Announce a sealed body to every known node."""
 

@@ -238,7 +238,11 @@ class Network(Protocol):
         """Send LinkUp of incoming links, and Announced, to `address`."""
 
     def connect(self, peer: NodeId, reply_to: Address) -> None:
-        """Try to make a link; LinkUp or LinkFailed goes to `reply_to`, exactly one."""
+        """Try to make a link; LinkUp or LinkFailed goes to `reply_to`, exactly one.
+
+        When the peer calls at the same time one of the two calls may give way. The link is then `incoming` on one side, and goes to
+        `reply_to` there too instead of whoever listens.
+        """
 
     def attach(self, link: LinkId, address: Address) -> None:
         """From now on LinkBytes and LinkDown of this link go to `address`; what came before is kept and delivered first."""

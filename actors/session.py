@@ -9,7 +9,7 @@ from __future__ import annotations
 from claynet import __version__
 from claynet.actors.core.frames import FrameError, FrameReader, framed, is_signed, open_body, seal
 from claynet.actors.core.records import EVIDENCE, MAJOR, MINOR, SIGNER, Bye, Chunk, Decline, Hello, Missing, Record, Want
-from claynet.actors.messages import BlobsFailed, FetchBlobs, FromPeer, Grant, Revoke, SendTo, SessionEnded, TimerFired
+from claynet.actors.messages import BlobsFailed, FetchBlobs, FromPeer, Grant, PeerCalled, Revoke, SendTo, SessionEnded, TimerFired
 from claynet.actors.ports import SECOND, Address, LinkBytes, LinkDown, LinkFailed, LinkId, LinkUp, NodeId
 from claynet.actors.shell import Shell, handles
 from claynet.actors.transfers import Downloads, serve
@@ -63,6 +63,8 @@ class TaskSession(Shell):
             self.ports.network.close(message.link)
             self._end("wrong_peer", f"asked for {self._peer}, reached {message.peer}")
             return
+        if message.incoming:
+            self.tell(self.parent, PeerCalled(self._peer))
         self._begin(message.link)
 
     @handles(LinkFailed)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from claynet.actors.core.frames import FrameError, framed, is_signed, open_body, seal
 from claynet.actors.core.records import HeadersWanted
-from claynet.actors.messages import Announce, FetchBlobs, FromPeer, Grant, PeerLost, Revoke, SendTo, SessionEnded
+from claynet.actors.messages import Announce, FetchBlobs, FromPeer, Grant, PeerCalled, PeerLost, Revoke, SendTo, SessionEnded
 from claynet.actors.ports import ActorFailed, Address, Announced, LinkId, LinkUp, NodeId
 from claynet.actors.session import TaskSession
 from claynet.actors.shell import Shell, handles
@@ -68,11 +68,19 @@ class Switchboard(Shell):
 
     @handles(LinkUp)
     def on_incoming(self, message: LinkUp) -> None:
-        """A peer called. When both ends called at once both links stand; the first session stays the one we speak on."""
+        """A peer called. Where both ends called at once both links may stand; the first session stays the one we speak on."""
         self._spawn(message.peer, message.link)
+        self._ask_for_headers(message.peer)
+
+    @handles(PeerCalled)
+    def on_called_meanwhile(self, message: PeerCalled) -> None:
+        """A peer called while a session was calling it, and that session has the link."""
+        self._ask_for_headers(message.peer)
+
+    def _ask_for_headers(self, peer: NodeId) -> None:
         if self._computer is not None:  # its tasks were announced before we knew each other
             wanted = seal(HeadersWanted(self.ports.signer.node_id), self.ports.signer.sign)
-            self.ports.network.announce(framed(wanted), message.peer)
+            self.ports.network.announce(framed(wanted), peer)
 
     @handles(Announce)
     def on_announce(self, message: Announce) -> None:

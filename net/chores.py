@@ -1,21 +1,20 @@
 """What a live node looks after again and again: descriptors that changed, files that nothing needs, hours in which it lends, peers to call.
 
-Knows when each is due. Must not know how any of it is done. One thread; a chore that fails is logged and comes again.
+Knows when each is due. Must not know how any of it is done. One thread, which none of them may hold up; a chore that fails is logged and
+comes again.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import random
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from claynet.actors.ports import NodeId
-from claynet.net.link.peers import PeerError
+from claynet.net.link.reconnecting import Reconnecting
 from claynet.net.live import LiveNode
 from claynet.net.machine import this_machine
 from claynet.net.settings.hours import reason_to_rest
@@ -26,17 +25,11 @@ logger = logging.getLogger(__name__)
 _TICK = 1.0
 _FILES_EVERY = 2.0
 _HOURS_EVERY = 10.0
-_OTHERS_EVERY = 3.0
 _BLOBS_EVERY = 300.0
-_CALL_FIRST = 1.0
-_CALL_MOST = 60.0
-_CALL_LIMIT = 10.0
+_CALLS_EVERY = 1.0
 _LAST = 1.0
-"""Seconds, all of them. A call under way at the end finds the network shut down."""
+"""Seconds, all of them."""
 _HOURS = "hours"
-_WANTED = 8
-"""Links that a node looks for; more come by calls from others."""
-_CALLS = 2
 
 
 @dataclass(slots=True)
@@ -57,24 +50,18 @@ class Chores:
         if "provider" in settings.roles and (settings.lend_hours.ranges or settings.lend_idle_only):
             self._cores = this_machine(live.data_dir.path).cores
             self._chores.append(_Chore(self._mind_hours))
-        if settings.discover:
-            self._chores.append(_Chore(self._find_others))
-        self._threads = [threading.Thread(target=self._go_round, name="chores", daemon=True)]
-        self._threads += [
-            threading.Thread(target=self._keep_calling, args=place, name=f"call-{place[0]}-{place[1]}", daemon=True)
-            for place in settings.peers
-        ]
+        self._calls = Reconnecting(live.peers, live.book if settings.discover else None, settings.peers)
+        self._chores.append(_Chore(self._call_peers))
+        self._thread = threading.Thread(target=self._go_round, name="chores", daemon=True)
 
     def start(self) -> None:
         """Begin."""
-        for thread in self._threads:
-            thread.start()
+        self._thread.start()
 
     def stop(self) -> None:
         """End."""
         self._over.set()
-        for thread in self._threads:
-            thread.join(_LAST)
+        self._thread.join(_LAST)
 
     def _go_round(self) -> None:
         while not self._over.wait(_TICK):
@@ -99,17 +86,9 @@ class Chores:
             logger.info("%d files that no task needs any more were removed, %d bytes", count, freed)
         return _BLOBS_EVERY
 
-    def _find_others(self) -> float:
-        live = self._live
-        linked = live.peers.linked()
-        wanted = _WANTED - len(linked)
-        for known in live.book.to_call(linked, min(wanted, _CALLS)) if wanted > 0 else ():
-            try:
-                live.peers.connect(known.host, known.port, _CALL_LIMIT, NodeId(known.node))
-            except PeerError as problem:
-                logger.debug("node %s is not reached at %s:%d: %s", known.node[:12], known.host, known.port, problem)
-                live.book.failed(NodeId(known.node))
-        return _OTHERS_EVERY * random.uniform(0.75, 1.25)
+    def _call_peers(self) -> float:
+        self._calls.look()
+        return _CALLS_EVERY
 
     def _mind_hours(self) -> float:
         settings, now = self._settings, datetime.now()
@@ -121,17 +100,3 @@ class Chores:
         else:
             self._live.lending.let(_HOURS)
         return _HOURS_EVERY
-
-    def _keep_calling(self, host: str, port: int) -> None:
-        """Keep a link to a node of the settings; each failure doubles the wait, and some chance keeps many nodes from calling at once."""
-        pause, peer = _CALL_FIRST, None
-        while True:
-            if peer is None or peer not in self._live.peers.linked():
-                try:
-                    peer = self._live.peers.connect(host, port, _CALL_LIMIT)
-                    pause = _CALL_FIRST
-                except PeerError as problem:
-                    logger.info("peer %s:%d is not reached: %s", host, port, problem)
-                    pause = min(_CALL_MOST, 2 * pause)
-            if self._over.wait(pause * random.uniform(0.75, 1.25)):
-                return

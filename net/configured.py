@@ -20,6 +20,7 @@ from claynet.actors.ports import Blobs, EventSink
 from claynet.envs import registry
 from claynet.envs.registry import EnvironmentKind, EnvironmentSettings
 from claynet.envs.resolve import AppTable
+from claynet.net.link.relay import RelayLimits
 from claynet.net.live import OPENING_BALANCE, MakeEnvironments
 from claynet.net.settings.node_settings import NodeSettings
 
@@ -61,6 +62,13 @@ def _node_config(settings: NodeSettings, descriptors: tuple[tuple[str, str], ...
 def name_of(settings: NodeSettings) -> str:
     """Return what the node is called: the machine's name when its operator gave none."""
     return settings.name or re.sub(r"[^A-Za-z0-9._-]", "-", platform.node())[:63].strip(".-") or "node"
+
+
+def relay_limits(settings: NodeSettings) -> RelayLimits | None:
+    """Return what the node lends as a relay; None: it is none."""
+    if not settings.relay_serve:
+        return None
+    return RelayLimits(pairs=settings.relay_pairs, rate=settings.relay_rate, hourly=settings.relay_hourly, idle=settings.relay_idle)
 
 
 def _environments_of(settings: NodeSettings) -> MakeEnvironments:

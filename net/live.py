@@ -29,6 +29,7 @@ from claynet.net.link.address_book import AddressBook, BookRecord
 from claynet.net.link.identity import Ed25519Signer, load_or_make_key
 from claynet.net.link.p2p import P2PNetwork
 from claynet.net.link.peers import Peers
+from claynet.net.link.relay import RelayLimits
 from claynet.net.storage.data_dir import DataDir
 from claynet.net.storage.disk_blobs import DiskBlobs
 from claynet.net.storage.seen_store import SeenStore
@@ -71,8 +72,13 @@ class LiveNode:
         port: int = 0,
         network: str = "",
         balance: int = OPENING_BALANCE,
+        relay: RelayLimits | None = None,
+        meets: bool = True,
     ) -> None:
-        """`sink` hears every event; `balance` is what a new node owns, in 10^-9 token."""
+        """`sink` hears every event; `balance` is what a new node owns, in 10^-9 token. An empty `host`: it cannot be called.
+
+        `relay` is what it lends as a relay, `meets` whether it meets others at relays.
+        """
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.data_dir = DataDir(data_dir)
         self._host = host
@@ -87,7 +93,17 @@ class LiveNode:
             undo.callback(self._system.shutdown)
             self.access = Access(self._store)
             self.book = AddressBook(self._signer.node_id, self._store)
-            self._network = P2PNetwork(self._system, self._signer, host, port, gate=self.access, network=network, hearsay=self.book)
+            self._network = P2PNetwork(
+                self._system,
+                self._signer,
+                host,
+                port,
+                gate=self.access,
+                network=network,
+                hearsay=self.book,
+                relay=relay,
+                meets=meets,
+            )
             undo.callback(self._network.shutdown)
             self._blobs = DiskBlobs(data_dir / "blobs")
             self.sweep = BlobSweep(self._blobs, self.view)
@@ -123,12 +139,14 @@ class LiveNode:
 
     @property
     def port(self) -> int:
-        """The TCP port that it listens on, once entered."""
+        """The TCP port that it listens on, once entered; 0: it does not listen."""
         return self._network.port
 
     @property
     def listens(self) -> str:
-        """HOST:PORT of that."""
+        """HOST:PORT of that; empty: it does not listen."""
+        if not self._host:
+            return ""
         return f"[{self._host}]:{self.port}" if ":" in self._host else f"{self._host}:{self.port}"
 
     @property

@@ -13,11 +13,12 @@ from typing import Self
 from claynet import __version__
 from claynet.actors.ports import EventSink
 from claynet.net.chores import Chores
-from claynet.net.configured import Blueprint
+from claynet.net.configured import Blueprint, relay_limits
 from claynet.net.control.control_api import ControlServer
 from claynet.net.live import LiveNode
 from claynet.net.node_log import NodeLog
 from claynet.net.settings.node_settings import NodeSettings
+from claynet.net.settings.setting_keys import NOWHERE
 from claynet.net.storage.data_dir import DataDir
 
 _LOOK = 0.5
@@ -46,9 +47,19 @@ class ServedNode:
             plan = self._plan
             config = plan.config
             log.say("starting", version=__version__, name=config.name, roles=list(settings.roles))
-            listens = (settings.listen_host, settings.listen_port)
             sink = log if plan.sink is None else _Both(log, plan.sink)
-            self.live = LiveNode(self._data_dir.path, config, plan.environments, sink, *listens, settings.network, plan.balance)
+            self.live = LiveNode(
+                self._data_dir.path,
+                config,
+                plan.environments,
+                sink,
+                "" if settings.listen_host == NOWHERE else settings.listen_host,
+                settings.listen_port,
+                settings.network,
+                plan.balance,
+                relay_limits(settings),
+                settings.relay_use,
+            )
             stack.enter_context(self.live)
             control = ControlServer(self.live, self.stop)
             control.start()

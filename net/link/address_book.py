@@ -11,13 +11,16 @@ import logging
 import random
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Collection
 from typing import Annotated
 
 import msgspec
 
 from claynet.actors.ports import SECOND, NodeId, Store
+from claynet.net.link.backoff import Backoff
+from claynet.net.link.gate import Here
+from claynet.net.link.places import Way
+from claynet.net.link.relay_hints import RelayHints
 from claynet.net.storage.schema import StoreError
 
 logger = logging.getLogger(__name__)
@@ -29,11 +32,13 @@ _OF_ONE_TELLER = 64
 _MOST = 512
 _REMEMBERED = 128
 _FAILURES = 5
-"""Calls in vain after which an address is forgotten."""
+"""Calls in vain after which a node that was never found at its address is forgotten. One that was met once is kept, since the reason may be
+here: a machine without a network would forget all its peers within minutes."""
 _FRESH = 600 * SECOND
 """An address that was proven again is written down anew at most this often."""
-_SETTLED = 60 * SECOND
-"""After a call in vain an address rests so long, twice as long each time."""
+_REST = 15 * SECOND
+_LONGEST_REST = 600 * SECOND
+"""So long a node rests after calls in vain."""
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -53,26 +58,32 @@ class BookRecord(msgspec.Struct, frozen=True, kw_only=True, tag="book_record"):
 
 
 class _Told(msgspec.Struct, array_like=True, frozen=True):
-    """One address on the wire."""
+    """One address on the wire. With `relay` it is the teller's, at which the node is to be met; a version that does not know of relays
+    calls there in vain once.
+    """
 
     node: Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
     host: Annotated[str, msgspec.Meta(min_length=2, max_length=45)]
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)]
+    relay: Annotated[bytes, msgspec.Meta(max_length=32)] = b""
 
 
 class AddressBook:
     """The book of one node. Every method may be called from any thread."""
 
-    def __init__(self, own: NodeId, store: Store, utc: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self, own: NodeId, store: Store, utc: Callable[[], int] = time.time_ns, chance: Callable[[], float] = random.random
+    ) -> None:
         self._own = own
         self._store = store
         self._utc = utc
+        self._chance = chance
         self._lock = threading.Lock()
         record = next((state for key, state, _ in store.load() if key == KEY), BookRecord())
         self._known: dict[str, Known] = {one.node: one for one in record.nodes}
         self._teller: dict[str, str] = {}
-        self._failures: Counter[str] = Counter()
-        self._rests: dict[str, int] = {}
+        self._rests: dict[str, Backoff] = {}
+        self._hints = RelayHints()
 
     def known(self) -> tuple[Known, ...]:
         """Return all of it."""
@@ -85,7 +96,7 @@ class AddressBook:
         with self._lock:
             before = self._known.pop(node, None)
             self._known = {node: Known(node, host, port, now), **self._known}
-            self._forget_failures(node)
+            self._rests.pop(node, None)
             self._teller.pop(node, None)
             if before is None or (before.host, before.port) != (host, port) or now - before.proven > _FRESH:
                 self._remember()
@@ -102,27 +113,48 @@ class AddressBook:
                 self._cut()
 
     def failed(self, node: NodeId) -> None:
-        """It was called in vain."""
+        """It was called in vain, by every way that is known."""
         with self._lock:
-            self._failures[node] += 1
-            self._rests[node] = self._utc() + _SETTLED * 2 ** min(10, self._failures[node])
-            if self._failures[node] >= _FAILURES:
-                self._known.pop(node, None)
-                self._forget_failures(node)
+            rest = self._rests.setdefault(node, Backoff(_REST, _LONGEST_REST))
+            rest.failed(self._utc(), self._chance())
+            if rest.failures >= _FAILURES:
+                self._hints.forget(node)
+                if node not in self._known or not self._known[node].proven:
+                    self._known.pop(node, None)
+                    del self._rests[node]
 
-    def to_call(self, linked: Collection[str], count: int) -> list[Known]:
+    def reached(self, node: NodeId) -> None:
+        """A link to it stands, by whatever way."""
+        with self._lock:
+            self._rests.pop(node, None)
+
+    def to_call(self, linked: Collection[str], count: int) -> list[NodeId]:
         """Return some nodes to call that are not linked: proven ones rather than others, by chance among them."""
         now = self._utc()
         with self._lock:
-            free = [one for one in self._known.values() if one.node not in linked and self._rests.get(one.node, 0) <= now]
+            all_known = {**dict.fromkeys(self._hints.nodes(), 0), **{one.node: one.proven for one in self._known.values()}}
+            free = [node for node in all_known if node not in linked and (node not in self._rests or self._rests[node].is_due(now))]
         random.shuffle(free)
-        return sorted(free, key=lambda one: not one.proven)[:count]
+        return [NodeId(node) for node in sorted(free, key=lambda node: not all_known[node])[:count]]
 
-    def tell(self, host: str, only: NodeId | None = None) -> bytes:
-        """Return what a peer at this address is told: addresses that make sense there; of one node, if it is named. Empty: nothing."""
+    def ways(self, node: NodeId) -> list[Way]:
+        """Return how a node may be reached: at its own address, then by relays."""
+        with self._lock:
+            known = self._known.get(node)
+            return ([] if known is None else [Way((known.host, known.port))]) + self._hints.ways(node)
+
+    def tell(self, host: str, only: NodeId | None = None, here: Here | None = None) -> bytes:
+        """Return what a peer at this address is told: addresses that make sense there, of one node, if it is named; and who is to be
+        met `here`, at this node as a relay. Empty: nothing.
+        """
         with self._lock:
             chosen = [one for one in self._known.values() if (only is None or one.node == only) and makes_sense(one.host, host)]
-        told = [_Told(bytes.fromhex(one.node), one.host, one.port) for one in chosen[:TOLD_AT_ONCE]]
+        told = []
+        if here is not None:
+            own = bytes.fromhex(self._own)
+            told = [_Told(bytes.fromhex(node), here.host[:45], here.port, own) for node in here.nodes]
+            told = told[: TOLD_AT_ONCE // 2]
+        told = [_Told(bytes.fromhex(one.node), one.host, one.port) for one in chosen[: TOLD_AT_ONCE - len(told)]] + told
         return msgspec.msgpack.encode(told) if told else b""
 
     def hear(self, peer: NodeId, host: str, data: bytes) -> None:
@@ -134,7 +166,14 @@ class AddressBook:
         with self._lock:
             for one in told:
                 node = one.node.hex()
-                if node in self._known or node == self._own or not _is_address(one.host) or not makes_sense(one.host, host):
+                if node == self._own:
+                    continue
+                if one.relay:
+                    # Of others' relays nothing is taken; where this one is, its link says better than it knows itself.
+                    if one.relay.hex() == peer != node:
+                        self._hints.hear(peer, (host, one.port), node)
+                    continue
+                if node in self._known or not _is_address(one.host) or not makes_sense(one.host, host):
                     continue
                 if sum(teller == peer for teller in self._teller.values()) >= _OF_ONE_TELLER:
                     return
@@ -150,10 +189,6 @@ class AddressBook:
         except StoreError as problem:  # a full disk, say: it is known all the same until the node stops
             logger.warning("an address is not remembered: %s", problem)
 
-    def _forget_failures(self, node: str) -> None:
-        self._failures.pop(node, None)
-        self._rests.pop(node, None)
-
     def _cut(self) -> None:
         """Keep the bound: what was never proven goes first."""
         over = len(self._known) - _MOST
@@ -161,6 +196,8 @@ class AddressBook:
             for one in sorted(self._known.values(), key=lambda one: -one.proven)[-over:]:
                 del self._known[one.node]
         self._teller = {node: teller for node, teller in self._teller.items() if node in self._known}
+        met = {*self._known, *self._hints.nodes()}
+        self._rests = {node: rest for node, rest in self._rests.items() if node in met}
 
 
 def makes_sense(host: str, to: str) -> bool:

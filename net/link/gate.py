@@ -5,9 +5,11 @@ Knows promises only, and the gate that is open to all. Must not know connections
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Collection, Sequence
+from typing import NamedTuple, Protocol
 
 from claynet.actors.ports import NodeId
+from claynet.net.link.places import Way
 
 
 class Gate(Protocol):
@@ -20,6 +22,16 @@ class Gate(Protocol):
         """The same of an IP address."""
 
 
+class Here(NamedTuple):
+    """What a relay tells of itself."""
+
+    host: str
+    """Where it is, as far as it knows."""
+    port: int
+    nodes: Collection[NodeId]
+    """Who is to be met there."""
+
+
 class Hearsay(Protocol):
     """Where nodes are. Called from any thread."""
 
@@ -29,8 +41,11 @@ class Hearsay(Protocol):
     def claimed(self, node: NodeId, host: str, port: int) -> None:
         """A node that called says that it listens there."""
 
-    def tell(self, host: str, only: NodeId | None = None) -> bytes:
-        """Return what a peer at an address is told; empty: nothing."""
+    def ways(self, node: NodeId) -> Sequence[Way]:
+        """Return how a node may be reached."""
+
+    def tell(self, host: str, only: NodeId | None = None, here: Here | None = None) -> bytes:
+        """Return what a peer at an address is told, and who is to be met `here`, at this node as a relay; empty: nothing."""
 
     def hear(self, peer: NodeId, host: str, data: bytes) -> None:
         """Take what a peer tells."""

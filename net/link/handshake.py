@@ -6,8 +6,10 @@ to one node is worth nothing at another. (Python's ssl offers no channel binding
 signed text names the listener, whose certificate ends the very channel the answer travels in.)
 
     listener: [challenge, MAJOR, nonce, name of its network]
-    caller:   [answer, MAJOR, its id, signature, port it listens at or 0, name of its network]
+    caller:   [answer, MAJOR, its id, signature, port it listens at or 0, name of its network, errand]
     listener: [welcome, MAJOR]              or either side: [refused, MAJOR, reason], and the end
+              [spliced, MAJOR]              instead of a welcome when the caller came on an errand of relaying (`relay_records`)
+              [crossed, MAJOR]              from either side: the two call each other, and the other call stays (`crossing`)
 
 Each record is MessagePack after a 4-byte big-endian length, at most 4 KiB. The first two elements stay what they are in
 every major version.
@@ -28,6 +30,7 @@ MAX_RECORD = 4096
 """Bytes of a handshake record."""
 
 NONCE_SIZE = 32
+MAX_ERRAND = 128
 
 _DOMAIN = b"claynet caller proof\x00"
 
@@ -51,10 +54,23 @@ class Answer(msgspec.Struct, frozen=True, array_like=True, tag="answer"):
     signature: Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]
     port: _Port = 0
     network: _Name = ""
+    errand: Annotated[bytes, msgspec.Meta(max_length=MAX_ERRAND)] = b""
 
 
 class Welcome(msgspec.Struct, frozen=True, array_like=True, tag="welcome"):
     """The listener believes the caller; the link stands."""
+
+    major: int
+
+
+class Spliced(msgspec.Struct, frozen=True, array_like=True, tag="spliced"):
+    """The listener is a relay: from now on the other one's bytes come here, and ours go there."""
+
+    major: int
+
+
+class Crossed(msgspec.Struct, frozen=True, array_like=True, tag="crossed"):
+    """This call gives way to one in the other direction."""
 
     major: int
 
@@ -75,10 +91,14 @@ class HandshakeError(Exception):
         self.tell = tell
 
 
-_T = TypeVar("_T", Challenge, Answer, Welcome)
+class CrossedError(HandshakeError):
+    """The two nodes call each other, and this call is not the one that stays."""
 
 
-def encode(record: Challenge | Answer | Welcome | Refused) -> bytes:
+_T = TypeVar("_T", Challenge, Answer, Welcome, Spliced)
+
+
+def encode(record: Challenge | Answer | Welcome | Spliced | Crossed | Refused) -> bytes:
     """Return a record with its length in front."""
     body = msgspec.msgpack.encode(record)
     return len(body).to_bytes(4, "big") + body
@@ -103,6 +123,10 @@ def decode(body: bytes, wanted: type[_T]) -> _T:
             raise HandshakeError(f"speaks protocol version {major}, this node speaks {MAJOR}", tell=start[0] != "refused")
         case ["refused", _, str() as reason, *_]:
             raise HandshakeError(f"refused: {' '.join(reason[:200].split())}", tell=False)
+        case ["crossed", *_]:
+            raise CrossedError("the two nodes call each other at once", tell=False)
+        case ["welcome", *_] if wanted is Spliced:
+            raise HandshakeError("is of a version that does not relay", tell=False)
     try:
         return msgspec.msgpack.decode(body, type=wanted)
     except msgspec.DecodeError as error:
@@ -114,11 +138,11 @@ def proof_text(listener: NodeId, nonce: bytes, caller: bytes, port: int) -> byte
     return b"".join((_DOMAIN, MAJOR.to_bytes(4, "big"), bytes.fromhex(listener), nonce, caller, port.to_bytes(2, "big")))
 
 
-def answer(challenge: Challenge, listener: NodeId, signer: Signer, port: int, network: str = "") -> Answer:
+def answer(challenge: Challenge, listener: NodeId, signer: Signer, port: int, network: str = "", errand: bytes = b"") -> Answer:
     """Answer a challenge of the node that the TLS certificate showed. Raises HandshakeError when it is of another network."""
     _same_network(challenge.network, network)
     caller = bytes.fromhex(signer.node_id)
-    return Answer(MAJOR, caller, signer.sign(proof_text(listener, challenge.nonce, caller, port)), port, network)
+    return Answer(MAJOR, caller, signer.sign(proof_text(listener, challenge.nonce, caller, port)), port, network, errand)
 
 
 def check(given: Answer, nonce: bytes, signer: Signer, network: str = "") -> NodeId:

@@ -16,11 +16,13 @@ GOODBYE = 3
 """Its payload is a line for people: why the sender ends the link."""
 PEERS = 4
 """Where other nodes are (`address_book`): hearsay that a node may leave unread."""
+MEET = 5
+"""Between a relay and a node that it has a link to: somebody wants to meet that node here (`relay_records`)."""
 
 MAX_PAYLOAD = (2 << 20) + 4096
 """Bytes in one frame: the largest frame of the upper layer and a little more."""
 
-_MAX_GATHERED = {ANNOUNCE: MAX_PAYLOAD, GOODBYE: 1024, KEEP_ALIVE: 1024, PEERS: 16 * 1024}
+_MAX_GATHERED = {ANNOUNCE: MAX_PAYLOAD, GOODBYE: 1024, KEEP_ALIVE: 1024, PEERS: 16 * 1024, MEET: 1024}
 _HEAD = struct.Struct(">BI")
 
 

@@ -16,17 +16,9 @@ from enum import Enum
 
 from claynet.actors.ports import SECOND, ActorSystem, Address, LinkBytes, LinkDown, LinkId, NodeId
 from claynet.net.link.introduce import describe
-from claynet.net.link.outer import ANNOUNCE, GOODBYE, KEEP_ALIVE, LINK, PEERS, OuterError, OuterReader, outer_frame
+from claynet.net.link.outer import ANNOUNCE, GOODBYE, KEEP_ALIVE, LINK, MEET, PEERS, OuterError, OuterReader, outer_frame
+from claynet.net.link.places import Way
 from claynet.net.link.tls import TlsStream
-
-Place = tuple[str, int]
-"""Host and port."""
-
-
-def where_is(place: Place) -> str:
-    """Write a place for people."""
-    host, port = place
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,24 +76,25 @@ class PeerLink:
         self,
         link: LinkId,
         peer: NodeId,
-        place: Place,
+        way: Way,
         incoming: bool,
         stream: TlsStream,
         system: ActorSystem,
         limits: P2PLimits,
         announced: Callable[[bytes], None],
-        told: Callable[[PeerLink, bytes], None],
+        told: Callable[[PeerLink, int, bytes], None],
         backlog: Callable[[Address], int],
     ) -> None:
-        """`place` is where the peer is, `incoming` whether it called; `announced` hears announcements, `told` where other
-        nodes are; `backlog` says
-        how many messages wait for an actor.
+        """`way` is how it is reached, `incoming` whether it called; `announced` hears announcements, `told` frames of PEERS and MEET;
+        `backlog` says how many messages wait for an actor.
         """
         self.link = link
         self.peer = peer
-        self.host = place[0]
+        self.way = way
+        self.host = way.place[0]
+        self.local_host = stream.local_host
         self.incoming = incoming
-        self.where = where_is(place)
+        self.where = str(way)
         self._stream = stream
         self._system = system
         self._limits = limits
@@ -194,8 +187,8 @@ class PeerLink:
                         self._deliver(payload)
                     elif kind == ANNOUNCE and self._may_be_heard():
                         self._announced(payload)
-                    elif kind == PEERS and self._may_be_heard():
-                        self._told(self, payload)
+                    elif kind in (PEERS, MEET) and self._may_be_heard():
+                        self._told(self, kind, payload)
                     elif kind == GOODBYE:
                         text = " ".join(payload.decode("utf-8", "replace").split())
                         return f"{self.where}: closed by the peer" + (f": {text}" if text else "")

@@ -5,15 +5,14 @@ Knows the network. Must not know what links carry.
 
 from __future__ import annotations
 
-import threading
-import time
+import queue
+from collections.abc import Callable
 
 from claynet.actors.ports import NodeId
 from claynet.net.link.access import Access, AccessError, Block
 from claynet.net.link.p2p import P2PNetwork
-
-_LOOK = 0.02
-"""Seconds between two looks at whether a link stands."""
+from claynet.net.link.places import Place, where_is
+from claynet.net.link.relay import RelayCounts
 
 
 class PeerError(Exception):
@@ -31,6 +30,15 @@ class Peers:
         """Return the nodes that a link stands to, and where each is."""
         return self._network.linked()
 
+    def relayed(self) -> dict[NodeId, NodeId]:
+        """Return the nodes whose link a relay carries, and that relay."""
+        return self._network.relayed()
+
+    @property
+    def relaying(self) -> RelayCounts:
+        """What this node does for others as a relay."""
+        return self._network.relaying
+
     @property
     def turned_away(self) -> int:
         """Callers that were hung up on unheard."""
@@ -43,6 +51,10 @@ class Peers:
     def was_called(self) -> bool:
         """Tell whether any node has ever called in."""
         return self._network.was_called()
+
+    def was_met(self) -> bool:
+        """Tell whether any node has ever met this one at a relay."""
+        return self._network.was_met()
 
     def blocks(self) -> tuple[Block, ...]:
         """Return whom this node does not deal with."""
@@ -66,25 +78,27 @@ class Peers:
         if not was_blocked:
             raise PeerError(f"{subject} is not blocked; `claynet peer list` shows what is")
 
-    def connect(self, host: str, port: int, seconds: float, expected: NodeId | None = None) -> NodeId:
-        """Make a link to whoever listens there, or to the node `expected`; return who it is. Raises PeerError."""
-        reasons: list[str] = []
-        refused = threading.Event()
+    def connect(self, host: str, port: int, seconds: float) -> NodeId:
+        """Make a link to whoever listens there; return who it is. Raises PeerError."""
+        place = (host, port)
+        before = self._network.linked_at(place)
+        if before is not None:
+            return before
+        outcome: queue.SimpleQueue[NodeId | PeerError] = queue.SimpleQueue()
+        self.call(place, outcome.put, lambda reason: outcome.put(PeerError(reason)))
+        try:
+            found = outcome.get(timeout=seconds)
+        except queue.Empty:
+            raise PeerError(f"{where_is(place)} did not answer within {seconds:g} s") from None
+        if isinstance(found, PeerError):
+            raise found
+        return found
 
-        def failed(reason: str) -> None:
-            reasons.append(reason)
-            refused.set()
-
-        place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        before = {peer for peer, where in self.linked().items() if where == place}
-        if before:
-            return before.pop()
-        self._network.dial(host, port, failed, expected)
-        until = time.monotonic() + seconds
-        while not refused.wait(_LOOK):
-            found = next((peer for peer, where in self.linked().items() if where == place), None)
-            if found is not None:
-                return found
-            if time.monotonic() > until:
-                raise PeerError(f"{place} did not answer within {seconds:g} s")
-        raise PeerError(reasons[0])
+    def call(self, whom: Place | NodeId, linked: Callable[[NodeId], None], failed: Callable[[str], None]) -> None:
+        """Make a link to whoever listens at a place, or to a node by any way that is known. Returns at once; one of the two hears, from
+        any thread.
+        """
+        if isinstance(whom, str):
+            self._network.reach(whom, linked, failed)
+        else:
+            self._network.dial(*whom, failed=failed, linked=linked)

@@ -1,4 +1,4 @@
-"""TLS 1.3 over a blocking socket that one thread reads while another writes.
+"""TLS 1.3 over a blocking socket, or something like one, that one thread reads while another writes.
 
 Knows sockets and ssl. Must not know node protocols. An SSL object of Python 3.11 must not be used by two threads at once,
 and an SSLSocket gives no way to prevent that without blocking one on the other; so TLS runs in memory under a lock, and
@@ -14,6 +14,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from typing import Any, Protocol
 
 _READ_SIZE = 256 * 1024
 
@@ -42,12 +43,36 @@ def dialler_context() -> ssl.SSLContext:
     return context
 
 
+class Conduit(Protocol):
+    """What TLS runs over: a connected socket, or what behaves like one."""
+
+    def recv(self, size: int, /) -> bytes:
+        """Wait for bytes; empty at the end. Raises OSError."""
+
+    def recv_into(self, buffer: memoryview, /) -> int:
+        """The same into a buffer; return how many."""
+
+    def sendall(self, data: bytes, /) -> None:
+        """Send all of it. Raises OSError."""
+
+    def settimeout(self, value: float, /) -> None:
+        """Calls that take longer than that, in seconds, raise TimeoutError."""
+
+    def shutdown(self, how: int, /) -> None:
+        """End sending (SHUT_WR) or both directions (SHUT_RDWR)."""
+
+    def getsockname(self) -> Any:
+        """This side's address; its host comes first."""
+
+    def close(self) -> None:
+        """Give it back."""
+
+
 class TlsStream:
     """One TLS connection. At most one thread receives and one sends; `abort` may come from any."""
 
-    def __init__(self, sock: socket.socket, context: ssl.SSLContext, *, server_side: bool) -> None:
-        """Take over a connected socket. Nothing is said before `handshake`."""
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, sock: Conduit, context: ssl.SSLContext, *, server_side: bool) -> None:
+        """Take over what is connected. Nothing is said before `handshake`."""
         self._sock = sock
         self._lock = threading.Lock()
         self._incoming = ssl.MemoryBIO()
@@ -78,6 +103,11 @@ class TlsStream:
         """The other side's certificate (DER), whose key it has proven to hold; empty when it showed none."""
         return self._tls.getpeercert(binary_form=True) or b""
 
+    @property
+    def local_host(self) -> str:
+        """This side's address. Raises OSError once it is closed."""
+        return str(self._sock.getsockname()[0])
+
     def read_exactly(self, size: int, deadline: int) -> bytes:
         """Read `size` bytes; what came with them is kept. Raises OSError, TimeoutError past the deadline, EOFError at an end."""
         while len(self._early) < size:
@@ -100,12 +130,14 @@ class TlsStream:
         """From now on a receive or send that makes no headway for `timeout` ns raises TimeoutError."""
         self._sock.settimeout(timeout / 1e9)
 
-    def receive(self) -> bytes:
-        """Wait for bytes; empty at the end of the stream. Raises OSError."""
+    def receive(self, deadline: int | None = None) -> bytes:
+        """Wait for bytes; empty at the end of the stream. Raises OSError, TimeoutError past a deadline."""
         if self._early:
             found, self._early = self._early, b""
             return found
         while (data := self._decrypt()) is None:
+            if deadline is not None:
+                self._limit(deadline)
             got = self._sock.recv_into(self._cipher)
             with self._lock:
                 if got:

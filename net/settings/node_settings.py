@@ -13,7 +13,7 @@ from claynet.actors.nearest import nearest
 from claynet.actors.units import UnitError
 from claynet.envs import registry
 from claynet.net.settings.hours import Hours
-from claynet.net.settings.setting_keys import KEYS, Key
+from claynet.net.settings.setting_keys import KEYS, NOWHERE, Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,12 @@ class NodeSettings:
     listen_port: int = KEYS["listen.port"].default
     network: str = KEYS["network"].default
     peers: tuple[tuple[str, int], ...] = KEYS["peers"].default
+    relay_use: bool = KEYS["relay.use"].default
+    relay_serve: bool = KEYS["relay.serve"].default
+    relay_pairs: int = KEYS["relay.pairs"].default
+    relay_rate: int = KEYS["relay.rate"].default
+    relay_hourly: int = KEYS["relay.hourly"].default
+    relay_idle: int = KEYS["relay.idle"].default
     run_requestor: str = KEYS["run.requestor"].default
     run_provider: str = KEYS["run.provider"].default
     run_on_host: bool = KEYS["run.on_host"].default
@@ -146,6 +152,9 @@ def _disagreements(settings: NodeSettings, origins: Mapping[str, str]) -> list[F
         elif name.removeprefix("run.") in settings.roles and not settings.run_on_host and registry.find(value).runs_on_host:
             message = f"{value} runs apps on this machine without a container"
             found.append(Finding(place, name, message, "set run.on_host to true if that is what you want"))
+    if settings.relay_serve and settings.listen_host == NOWHERE:
+        message = "a relay has to be called, and this node does not listen"
+        found.append(Finding(origins["relay.serve"], "relay.serve", message, "set listen.host to an address that others reach"))
     if not settings.roles:
         found.append(Finding(origins["roles"], "roles", "a node without a role does nothing", "name requestor, provider or both"))
     if "provider" in settings.roles and settings.lend_memory // settings.lend_slots < 64 * 2**20:

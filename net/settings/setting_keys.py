@@ -16,6 +16,8 @@ from claynet.actors.units import UnitError
 from claynet.net.settings.hours import Hours, parse_hours
 
 ROLES = ("requestor", "provider")
+NOWHERE = "none"
+"""As `listen.host`: it does not listen."""
 LEVELS = ("debug", "info", "warning", "error")
 FORMATS = ("text", "json")
 
@@ -184,8 +186,19 @@ _DECLARED = (
     Key("peers", _list(_place), _show_list(_show_place), (), f"{_A_LIST} HOST:PORT", "Nodes that it keeps a link to."),
     Key("discover", _truth, _show_truth, True, _A_TRUTH, "Links to nodes that it has met before or was told of, besides its peers."),
     Key("listen.host", _text, _quoted, "127.0.0.1", "an address",
-        "Where it listens for peers: 127.0.0.1 for this machine only, 0.0.0.0 or :: for everybody."),
+        "Where it listens for peers: 127.0.0.1 for this machine only, 0.0.0.0 or :: for everybody, none: it calls others only."),
     Key("listen.port", _whole(0, 65_535), str, 40_102, "a port", "Its TCP port; 0 takes a free one each time."),
+    Key("relay.use", _truth, _show_truth, True, _A_TRUTH,
+        "Meets nodes at a relay that it is linked to, where no call gets through; the relay sees who meets, and nothing of what they say."),
+    Key("relay.serve", _truth, _show_truth, False, _A_TRUTH,
+        "Lets nodes that cannot call each other meet here, and passes their bytes on, within the bounds below."),
+    Key("relay.pairs", _whole(1, 256), str, 8, "a whole number", "Pairs of nodes that it passes bytes on for at once."),
+    Key("relay.rate", _positive(units.size, 16 * 1024), units.format_size, _MIB, "a size",
+        "So much it passes on for one pair each second, both directions together."),
+    Key("relay.hourly", _positive(units.size, _MIB), units.format_size, 1024 * _MIB, "a size",
+        "So much it passes on for all pairs in an hour; then they end."),
+    Key("relay.idle", _positive(units.duration, 30 * _SECOND), units.format_duration, 120 * _SECOND, "a duration",
+        "A pair on which nothing moves for so long is ended."),
     Key("run.requestor", _text, _quoted, "docker_cpu", "an environment", "What runs the requestor side of apps here."),
     Key("run.provider", _text, _quoted, "docker_cpu", "an environment", "What runs the work of others here."),
     Key("run.on_host", _truth, _show_truth, False, _A_TRUTH,

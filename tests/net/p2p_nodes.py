@@ -63,10 +63,10 @@ class Node:
         network = self.network
 
         def found() -> str:
-            return next((line for line in network._refusals if words in line), "")
+            return next((line for line in network.recent_refusals() if words in line), "")
 
         with network._condition:
-            assert network._condition.wait_for(found, PATIENCE), f"{words!r} not among {list(network._refusals)}"
+            assert network._condition.wait_for(found, PATIENCE), f"{words!r} not among {network.recent_refusals()}"
             return found()
 
 

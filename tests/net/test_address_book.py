@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 import pytest
@@ -12,7 +13,9 @@ import pytest
 from claynet.actors.node import EFFECT_TYPES
 from claynet.actors.ports import SECOND, NodeId
 from claynet.net.link.address_book import TOLD_AT_ONCE, AddressBook, BookRecord, makes_sense
+from claynet.net.link.gate import Here
 from claynet.net.link.p2p import P2PNetwork
+from claynet.net.link.places import Way
 from claynet.net.storage.sqlite_store import SqliteStore
 from claynet.net.threads.threads_system import ThreadsSystem
 from tests.net.p2p_nodes import Node, linked, new_signer
@@ -42,8 +45,8 @@ def test_what_was_proven_is_remembered_and_comes_first(tmp_path: Path) -> None:
     book.proved(proven, "192.0.2.2", 40_102)
     book.hear(proven, "192.0.2.2", msgspec.msgpack.encode([[os.urandom(32), "192.0.2.3", 40_102]]))
     assert len(book.known()) == 3, "hearsay is known, and not remembered"
-    assert book.to_call((), 3)[0].node == proven
-    assert claimed in [one.node for one in book.to_call((proven,), 2)]
+    assert book.to_call((), 3)[0] == proven
+    assert claimed in book.to_call((proven,), 2)
     store.close()
     store = open_store(tmp_path)
     again = AddressBook(own, store, utc)
@@ -51,18 +54,87 @@ def test_what_was_proven_is_remembered_and_comes_first(tmp_path: Path) -> None:
     store.close()
 
 
-def test_an_address_that_does_not_answer_rests_and_is_forgotten_in_the_end(tmp_path: Path) -> None:
+def rest_over(book: AddressBook, utc: Utc, node: NodeId) -> int:
+    """Let time pass until a node may be called again; return how many seconds it rested."""
+    for seconds in range(1, 10_000):
+        utc.now += SECOND
+        if book.to_call((), 1) == [node]:
+            return seconds
+    raise AssertionError("it rests for ever")
+
+
+def test_who_does_not_answer_rests_twice_as_long_each_time_up_to_a_bound_and_who_answers_is_called_at_once(tmp_path: Path) -> None:
+    store, utc = open_store(tmp_path), Utc()
+    book = AddressBook(an_id(), store, utc, chance=lambda: 0.0)
+    node = an_id()
+    book.proved(node, "192.0.2.2", 40_102)
+    rests = []
+    for _ in range(9):
+        book.failed(node)
+        assert book.to_call((), 1) == []
+        rests.append(rest_over(book, utc, node))
+    assert rests == [15, 30, 60, 120, 240, 480, 600, 600, 600], "who was met once is not forgotten"
+    book.failed(node)
+    book.reached(node)
+    assert book.to_call((), 1) == [node]
+    book.failed(node)
+    assert rest_over(book, utc, node) == 15
+    store.close()
+
+
+def test_an_address_of_which_was_only_heard_is_forgotten_after_five_calls_in_vain(tmp_path: Path) -> None:
     store, utc = open_store(tmp_path), Utc()
     book = AddressBook(an_id(), store, utc)
     node = an_id()
-    book.proved(node, "192.0.2.2", 40_102)
-    for nth in range(4):
+    book.claimed(node, "192.0.2.2", 40_102)
+    for _ in range(4):
         book.failed(node)
-        assert book.to_call((), 1) == []
-        utc.now += 60 * SECOND * 2 ** (nth + 1) + 1
-        assert [one.node for one in book.to_call((), 1)] == [node]
+        assert rest_over(book, utc, node)
     book.failed(node)
     assert book.known() == ()
+    assert book.to_call((), 1) == []
+    store.close()
+
+
+def test_a_relay_says_of_itself_alone_who_is_to_be_met_there(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    own, relay, met, other = (an_id() for _ in range(4))
+    book, its = AddressBook(own, store), AddressBook(relay, store)
+    told = its.tell("203.0.113.9", None, Here("10.0.0.7", 40_102, {met, own}))
+    assert len(msgspec.msgpack.decode(told)) == 2
+    book.hear(other, "203.0.113.1", told)
+    assert book.ways(met) == [], "not from others"
+    book.hear(relay, "203.0.113.2", told)
+    assert book.ways(met) == [Way(("203.0.113.2", 40_102), relay)], "where its link is, not where it thinks that it is"
+    assert book.ways(own) == []
+    assert book.to_call((), 9) == [met]
+    book.proved(met, "203.0.113.3", 40_103)
+    assert book.ways(met) == [Way(("203.0.113.3", 40_103)), Way(("203.0.113.2", 40_102), relay)], "an own address comes first"
+    for _ in range(5):
+        book.failed(met)
+    assert book.ways(met) == [Way(("203.0.113.3", 40_103))]
+    book.reached(met)
+    many = [[os.urandom(32), "203.0.113.2", 40_102, bytes.fromhex(relay)] for _ in range(1000)]
+    for start in range(0, 1000, TOLD_AT_ONCE):
+        book.hear(relay, "203.0.113.2", msgspec.msgpack.encode(many[start : start + TOLD_AT_ONCE]))
+    assert len(book.to_call((), 1000)) == 65, "so many of one relay"
+    store.close()
+
+
+def test_an_older_version_reads_what_a_relay_tells_and_takes_it_for_an_address(tmp_path: Path) -> None:
+    class Older(msgspec.Struct, array_like=True, frozen=True):
+        node: Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+        host: Annotated[str, msgspec.Meta(min_length=2, max_length=45)]
+        port: Annotated[int, msgspec.Meta(ge=1, le=65535)]
+
+    store, relay, met, known = open_store(tmp_path), an_id(), an_id(), an_id()
+    book = AddressBook(relay, store)
+    book.proved(known, "203.0.113.5", 40_105)
+    told = msgspec.msgpack.decode(book.tell("203.0.113.9", None, Here("203.0.113.2", 40_102, {met})), type=list[Older])
+    assert [(one.node.hex(), one.host, one.port) for one in told] == [(known, "203.0.113.5", 40_105), (met, "203.0.113.2", 40_102)]
+    again = AddressBook(an_id(), store)
+    again.hear(an_id(), "203.0.113.1", msgspec.msgpack.encode([[bytes.fromhex(met), "203.0.113.6", 40_106]]))
+    assert again.ways(met) == [Way(("203.0.113.6", 40_106))], "and this version reads what an older one tells"
     store.close()
 
 

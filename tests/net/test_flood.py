@@ -65,8 +65,7 @@ def test_thousands_of_callers_that_say_nothing_or_nonsense(make: Maker) -> None:
                 continue  # it was hung up on already
         if number % 100 == 0:
             chatter.say()
-            with b.network._condition:
-                assert b.network._unproven <= LIMITS.unproven_of_one
+            assert b.network._door.unproven <= LIMITS.unproven_of_one
     linked(make("late"), b)
     chatter.say()
     assert b.network.turned_away >= CALLERS // 4
@@ -156,8 +155,8 @@ def test_an_actor_that_is_busy_slows_its_peer_down_and_gets_everything_in_the_en
     b.network.attach(there, busy)
     for _ in range(size >> 18):
         a.network.send(here, b"z" * (1 << 18))
-    with a.network._links[here]._condition:
-        waits = a.network._links[here]._queued
+    with a.network._roll[here]._condition:
+        waits = a.network._roll[here]._queued
     assert waits > size // 4, "most of it is still with the sender"
     assert system.waiting(busy) <= limits.backlog + 1
     may.set()

@@ -63,7 +63,7 @@ def test_a_flood_before_attach_waits_in_the_peer(make: Maker) -> None:
     data = os.urandom(20_000_000)
     a.network.send(a.up().link, data)
     link = b.up().link
-    inner = b.network._links[link]
+    inner = b.network._roll[link]
     with inner._condition:
         assert inner._kept_size < 1_000_000
     b.network.attach(link, b.address)
@@ -147,24 +147,6 @@ def test_signs_of_life_keep_a_quiet_link_and_their_absence_ends_it(make: Maker) 
     assert b.received(other, 5) == b"alive"
 
 
-def test_two_nodes_that_dial_each_other_at_once_may_have_both_links(make: Maker) -> None:
-    a, b = make("a"), make("b")
-    a.knows(b)
-    b.knows(a)
-    a.network.connect(b.id, a.address)
-    b.network.connect(a.id, b.address)
-    for node in (a, b):
-        assert {node.up(1).incoming, node.up(2).incoming} == {True, False}
-    for node, other in ((a, b), (b, a)):
-        for up in node.heard.all(LinkUp):
-            node.network.attach(up.link, node.address)
-        out = next(up.link for up in node.heard.all(LinkUp) if not up.incoming)
-        node.network.send(out, node.address.encode())
-        into = next(up.link for up in other.heard.all(LinkUp) if up.incoming)
-        other.network.attach(into, other.address)
-        assert other.received(into, 1) == node.address.encode()
-
-
 def test_an_unknown_id_is_learned_by_dialling_and_a_callers_address_by_its_call(make: Maker) -> None:
     a, b = make("a"), make("b")
     a.network.dial("127.0.0.1", b.network.port)
@@ -194,12 +176,13 @@ def test_announcements_reach_every_linked_node_once_or_the_one_named(make: Maker
 def test_shutdown_ends_a_dial_that_hangs(make: Maker) -> None:
     a = make("a")
     server = make("server").network
-    silent = P2PNetwork(a.network._system, new_signer())  # never listens: callers wait in its queue
-    a.network.learn(silent._signer.node_id, "127.0.0.1", silent.port)
-    a.network.connect(silent._signer.node_id, a.address)
+    signer = new_signer()
+    silent = P2PNetwork(a.network._system, signer)  # never listens: callers wait in its queue
+    a.network.learn(signer.node_id, "127.0.0.1", silent.port)
+    a.network.connect(signer.node_id, a.address)
     a.network.shutdown()
     a.network.shutdown()
-    assert a.heard.first(LinkFailed).peer == silent._signer.node_id
+    assert a.heard.first(LinkFailed).peer == signer.node_id
     silent.shutdown()
     server.shutdown()
 
@@ -246,6 +229,6 @@ def test_the_port_is_met_and_many_links_leave_nothing_behind(make: Maker, system
         ended = LinkId(number + 1)
         b.heard.until(lambda told, ended=ended: any(isinstance(message, LinkDown) and message.link == ended for message in told))  # type: ignore[misc]
     b.network.shutdown()
-    assert not b.network._links
-    assert not b.network._serving
+    assert not b.network._roll.latest()
+    assert not b.network._roll.serving()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith(f"p2p-{b.network.port}")]
