@@ -49,6 +49,7 @@ class Calling:
                 return peer, stream
         if expected is None:
             raise HandshakeError("nobody is named who is to be met there")
+        self._check(way.relay)
         with self._connected(way.place) as outer:
             errand = relay_records.encode(Meet(bytes.fromhex(expected)))
             inner = TlsStream(self._spliced(outer, way.relay, errand), self._tls, server_side=False)

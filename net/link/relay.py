@@ -24,6 +24,8 @@ from claynet.net.link.relay_records import TOKEN_SIZE, Come, Errand, Meet, Wante
 from claynet.net.link.tls import TlsStream
 
 _LAST_WORDS = 1 * SECOND
+_PIECE = 256 * 1024
+"""Bytes that are read at once, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,11 @@ class _Side:
     host: str
     stream: TlsStream
     speaking: threading.Lock = field(default_factory=threading.Lock)
-    """Held while something is sent to it: either a piece or a goodbye."""
+    """Held while something is sent to it."""
+    is_told: bool = False
+    """That it is spliced: what it hears from now on are frames."""
+    is_parted: bool = False
+    """It has heard a goodbye."""
 
 
 @dataclass(eq=False, slots=True)
@@ -77,8 +83,6 @@ class _Pair:
     pace: Pace
     guest: _Side | None = None
     refusal: str = ""
-    is_open: bool = False
-    """Both were told that they are spliced."""
     why: str = ""
     """Why it was ended from here."""
     over: threading.Event = field(default_factory=threading.Event)
@@ -135,14 +139,15 @@ class Relay:
                 raise HandshakeError("this node relays for nobody (relay.serve is off)")
             if isinstance(errand, Meet):
                 pair = self._meet(side, NodeId(errand.node.hex()), self._limits)
-                self._carry(pair, pair.asker, self._limits)
             elif isinstance(errand, Come):
                 pair = self._come(side, errand.token, self._limits)
-                self._carry(pair, side, self._limits)
             else:
                 raise HandshakeError("this node does not know that errand")
+            self._tell(pair, side, self._limits)
+            self._carry(pair, side, self._limits)
         except HandshakeError as error:
-            turn_away(stream, error)
+            if not side.is_told:
+                turn_away(stream, error)
             raise
         finally:
             stream.close()
@@ -196,26 +201,19 @@ class Relay:
             self._waiting[token] = pair
         asked = self._ask(wanted, relay_records.encode(Wanted(token, bytes.fromhex(asker.node))))
         with self._condition:
-            while asked and pair.guest is None and not pair.refusal and not pair.why and not self._closed:
+            # The one that comes hears first that they are spliced: whoever asked speaks first, and would be taken for the relay.
+            while asked and not (pair.guest and pair.guest.is_told) and not pair.refusal and not pair.why and not self._closed:
                 if not self._condition.wait(max(0, deadline - time.monotonic_ns()) / SECOND):
                     break
-            if pair.guest is None:
+            if pair.guest is None or not pair.guest.is_told:
                 self._waiting.pop(token, None)
                 late = f"node {wanted[:12]} did not come within {limits.meet / SECOND:g} s"
                 absent = "" if asked else f"node {wanted[:12]} has no link to this relay"
-                raise HandshakeError(absent or pair.refusal or pair.why or ("the relay stops" if self._closed else late))
-        try:
-            splice(asker.stream, time.monotonic_ns() + limits.meet)
-        except HandshakeError:
-            self._end(pair, f"node {asker.node[:12]} went before the two had met")
-            self._leave(pair)
-            raise
-        with self._condition:
-            pair.is_open = True
-            late = pair.why
-            self._condition.notify_all()
-        if late:
-            self._start(lambda: self._say_goodbye(pair, late), "relay-goodbye")
+                why = absent or pair.refusal or pair.why or ("the relay stops" if self._closed else late)
+                if pair.guest is not None:
+                    self._end(pair, why)
+                    self._leave(pair)
+                raise HandshakeError(why)
         return pair
 
     def _refusal(self, asker: NodeId, wanted: NodeId, limits: RelayLimits) -> str:
@@ -231,7 +229,7 @@ class Relay:
         for node in (asker, wanted):
             if sum(node in pair.nodes() for pair in busy) >= limits.of_one:
                 return f"node {node[:12]} is in {limits.of_one} pairs at this relay already"
-        if self._hourly.used(time.monotonic_ns()) >= limits.hourly:
+        if self._hourly.used(time.monotonic_ns()) + _PIECE > limits.hourly:  # a pair would be over with its first large piece
             return _used_up(limits)
         return ""
 
@@ -261,8 +259,8 @@ class Relay:
         assert guest is not None
         sink = guest if source is pair.asker else pair.asker
         try:
-            if source is guest:
-                self._open(pair, guest, limits)
+            with self._condition:
+                self._condition.wait_for(lambda: pair.asker.is_told or pair.why, 2 * limits.meet / SECOND)
             source.stream.set_timeout(limits.idle)
             self._pump(pair, source, sink, limits)
         except OuterError as error:
@@ -281,18 +279,23 @@ class Relay:
             if not pair.running:
                 self._pairs.discard(pair)
                 pair.ended.set()
+            self._condition.notify_all()
 
-    def _open(self, pair: _Pair, guest: _Side, limits: RelayLimits) -> None:
-        with self._condition:  # whoever asked hears first: nothing may be sent to it before
-            self._condition.wait_for(lambda: pair.is_open or pair.why, 2 * limits.meet / SECOND)
-            if pair.why:
-                raise HandshakeError(pair.why)
+    def _tell(self, pair: _Pair, side: _Side, limits: RelayLimits) -> None:
+        """Tell one of a pair that what it hears next comes from the other."""
         try:
-            with guest.speaking:
-                splice(guest.stream, time.monotonic_ns() + limits.meet)
+            with side.speaking:
+                splice(side.stream, time.monotonic_ns() + limits.meet)
+                side.is_told = True
         except HandshakeError:
-            self._end(pair, f"node {guest.node[:12]} went before the two had met")
+            self._end(pair, f"node {side.node[:12]} went before the two had met")
+            self._leave(pair)
             raise
+        with self._condition:
+            self._condition.notify_all()
+            why = pair.why
+        if why:  # whoever ended the pair could not say so to this one yet
+            self._start(lambda: self._say_goodbye(pair, why), "relay-goodbye")
 
     def _pump(self, pair: _Pair, source: _Side, sink: _Side, limits: RelayLimits) -> None:
         reader = OuterReader()
@@ -334,6 +337,7 @@ class Relay:
         with self._condition:
             self._carried += len(payload)
             pair.moved = time.monotonic_ns()
+            self._condition.notify_all()
         if wait:
             pair.over.wait(wait / SECOND)
             pair.moved = time.monotonic_ns()
@@ -346,20 +350,22 @@ class Relay:
             pair.why = why
             pair.over.set()
             self._condition.notify_all()
-        if pair.is_open:  # else whoever waits is told in the handshake
-            self._start(lambda: self._say_goodbye(pair, why), "relay-goodbye")
+        self._start(lambda: self._say_goodbye(pair, why), "relay-goodbye")
 
     def _say_goodbye(self, pair: _Pair, why: str) -> None:
         for side in pair.sides():
             if side.speaking.acquire(timeout=_LAST_WORDS / SECOND):
                 try:
+                    if not side.is_told or side.is_parted:
+                        continue  # in its handshake it is told another way
+                    side.is_parted = True
                     with contextlib.suppress(OSError):
                         side.stream.set_timeout(_LAST_WORDS)
                         side.stream.send(outer_frame(GOODBYE, why.encode()[:500]))
                     side.stream.finish()
                 finally:
                     side.speaking.release()
-        if not pair.ended.wait(_LAST_WORDS / SECOND):
+        if pair.guest is not None and not pair.ended.wait(_LAST_WORDS / SECOND):
             for side in pair.sides():
                 side.stream.abort()
 
