@@ -85,7 +85,8 @@ def _tell(served: ServedNode, settings: NodeSettings, output: Output) -> None:
 
 
 def _say_ready(name: str, node_id: str, roles: str, listens: str) -> None:
-    say(f"ready: node {name} ({node_id[:12]}), {roles}, listens on {listens}")
+    where = f"listens on {listens}" if listens else "does not listen"
+    say(f"ready: node {name} ({node_id[:12]}), {roles}, {where}")
     sys.stdout.flush()
 
 

@@ -113,12 +113,27 @@ def _print_drain(reply: api.DrainReply) -> None:
         say(f"it takes no more work ({reply.reason}){left}")
 
 
+def _print_relays(reply: api.StatusReply) -> None:
+    for one in reply.relayed:
+        say(f"  its link to {shown.short(one.peer)} goes by the relay {shown.short(one.relay)}")
+    relaying = reply.relaying
+    if relaying.serves:
+        pairs = f"relays for {relaying.pairs} pairs of nodes, {relaying.pairs_in_all} in all"
+        say(f"  {pairs}; passed on {_mib(relaying.carried)}, {_mib(relaying.carried_in_hour)} of it in the last hour")
+
+
+def _mib(count: int) -> str:
+    return f"{count / 2**20:.1f}MiB"
+
+
 def _print_status(reply: api.StatusReply) -> None:
     console = make_console()
     say(f"node {reply.name} ({reply.node_id})")
     say(f"  {', '.join(reply.roles)}; claynet {reply.version}, process {reply.pid}, up {shown.ago(reply.started)}")
-    say(f"  data dir {reply.data_dir}; listens on {reply.listens}; linked to {reply.peers} nodes")
+    listens = f"listens on {reply.listens}" if reply.listens else "does not listen"
+    say(f"  data dir {reply.data_dir}; {listens}; linked to {reply.peers} nodes")
     say(f"  reachable {reply.reachable}")
+    _print_relays(reply)
     money = reply.money
     parts = {"has": money.balance, "set aside": money.reserved, "earned": money.earned, "awaited": money.awaited, "spent": money.spent}
     say("  " + ", ".join(f"{name} {format_tokens(amount)}" for name, amount in parts.items()))

@@ -84,7 +84,8 @@ def _row(peer: api.Peer) -> dict[str, Any]:
     return {
         "node": shown.short(peer.id),
         "linked": "yes" if peer.linked else "no",
-        "address": ", ".join(peer.addresses),
+        "by": f"relay {shown.short(peer.relay)}" if peer.relay else "",
+        "address": ", ".join(peer.addresses).removeprefix(f"relay {peer.relay[:12]} at " if peer.relay else ""),
         "offers": peer.offers,
         "asks": shown.price(peer.price) if peer.offers else "",
         "finished": peer.finished,

@@ -11,7 +11,7 @@ class StatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class StatusReply(_message.Message):
-    __slots__ = ("node_id", "name", "version", "pid", "started", "roles", "data_dir", "listens", "reachable", "peers", "lending", "lending_reason", "slots", "busy", "price", "money", "tasks", "work", "environments", "declined", "problems")
+    __slots__ = ("node_id", "name", "version", "pid", "started", "roles", "data_dir", "listens", "reachable", "peers", "lending", "lending_reason", "slots", "busy", "price", "money", "tasks", "work", "environments", "declined", "problems", "relayed", "relaying")
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -33,6 +33,8 @@ class StatusReply(_message.Message):
     ENVIRONMENTS_FIELD_NUMBER: _ClassVar[int]
     DECLINED_FIELD_NUMBER: _ClassVar[int]
     PROBLEMS_FIELD_NUMBER: _ClassVar[int]
+    RELAYED_FIELD_NUMBER: _ClassVar[int]
+    RELAYING_FIELD_NUMBER: _ClassVar[int]
     node_id: str
     name: str
     version: str
@@ -54,7 +56,31 @@ class StatusReply(_message.Message):
     environments: _containers.RepeatedCompositeFieldContainer[Environment]
     declined: _containers.RepeatedCompositeFieldContainer[Reason]
     problems: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, node_id: _Optional[str] = ..., name: _Optional[str] = ..., version: _Optional[str] = ..., pid: _Optional[int] = ..., started: _Optional[int] = ..., roles: _Optional[_Iterable[str]] = ..., data_dir: _Optional[str] = ..., listens: _Optional[str] = ..., reachable: _Optional[str] = ..., peers: _Optional[int] = ..., lending: _Optional[str] = ..., lending_reason: _Optional[str] = ..., slots: _Optional[int] = ..., busy: _Optional[int] = ..., price: _Optional[int] = ..., money: _Optional[_Union[Money, _Mapping]] = ..., tasks: _Optional[_Iterable[_Union[Count, _Mapping]]] = ..., work: _Optional[_Iterable[_Union[Count, _Mapping]]] = ..., environments: _Optional[_Iterable[_Union[Environment, _Mapping]]] = ..., declined: _Optional[_Iterable[_Union[Reason, _Mapping]]] = ..., problems: _Optional[_Iterable[str]] = ...) -> None: ...
+    relayed: _containers.RepeatedCompositeFieldContainer[Relayed]
+    relaying: Relaying
+    def __init__(self, node_id: _Optional[str] = ..., name: _Optional[str] = ..., version: _Optional[str] = ..., pid: _Optional[int] = ..., started: _Optional[int] = ..., roles: _Optional[_Iterable[str]] = ..., data_dir: _Optional[str] = ..., listens: _Optional[str] = ..., reachable: _Optional[str] = ..., peers: _Optional[int] = ..., lending: _Optional[str] = ..., lending_reason: _Optional[str] = ..., slots: _Optional[int] = ..., busy: _Optional[int] = ..., price: _Optional[int] = ..., money: _Optional[_Union[Money, _Mapping]] = ..., tasks: _Optional[_Iterable[_Union[Count, _Mapping]]] = ..., work: _Optional[_Iterable[_Union[Count, _Mapping]]] = ..., environments: _Optional[_Iterable[_Union[Environment, _Mapping]]] = ..., declined: _Optional[_Iterable[_Union[Reason, _Mapping]]] = ..., problems: _Optional[_Iterable[str]] = ..., relayed: _Optional[_Iterable[_Union[Relayed, _Mapping]]] = ..., relaying: _Optional[_Union[Relaying, _Mapping]] = ...) -> None: ...
+
+class Relayed(_message.Message):
+    __slots__ = ("peer", "relay")
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    RELAY_FIELD_NUMBER: _ClassVar[int]
+    peer: str
+    relay: str
+    def __init__(self, peer: _Optional[str] = ..., relay: _Optional[str] = ...) -> None: ...
+
+class Relaying(_message.Message):
+    __slots__ = ("serves", "pairs", "pairs_in_all", "carried", "carried_in_hour")
+    SERVES_FIELD_NUMBER: _ClassVar[int]
+    PAIRS_FIELD_NUMBER: _ClassVar[int]
+    PAIRS_IN_ALL_FIELD_NUMBER: _ClassVar[int]
+    CARRIED_FIELD_NUMBER: _ClassVar[int]
+    CARRIED_IN_HOUR_FIELD_NUMBER: _ClassVar[int]
+    serves: bool
+    pairs: int
+    pairs_in_all: int
+    carried: int
+    carried_in_hour: int
+    def __init__(self, serves: bool = ..., pairs: _Optional[int] = ..., pairs_in_all: _Optional[int] = ..., carried: _Optional[int] = ..., carried_in_hour: _Optional[int] = ...) -> None: ...
 
 class Money(_message.Message):
     __slots__ = ("balance", "reserved", "earned", "spent", "awaited")
@@ -477,7 +503,7 @@ class PeerId(_message.Message):
     def __init__(self, id: _Optional[str] = ...) -> None: ...
 
 class Peer(_message.Message):
-    __slots__ = ("id", "linked", "addresses", "offers", "finished", "failed", "earned", "spent", "declines", "price", "score")
+    __slots__ = ("id", "linked", "addresses", "offers", "finished", "failed", "earned", "spent", "declines", "price", "score", "relay")
     ID_FIELD_NUMBER: _ClassVar[int]
     LINKED_FIELD_NUMBER: _ClassVar[int]
     ADDRESSES_FIELD_NUMBER: _ClassVar[int]
@@ -489,6 +515,7 @@ class Peer(_message.Message):
     DECLINES_FIELD_NUMBER: _ClassVar[int]
     PRICE_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
+    RELAY_FIELD_NUMBER: _ClassVar[int]
     id: str
     linked: bool
     addresses: _containers.RepeatedScalarFieldContainer[str]
@@ -500,7 +527,8 @@ class Peer(_message.Message):
     declines: _containers.RepeatedCompositeFieldContainer[Reason]
     price: int
     score: float
-    def __init__(self, id: _Optional[str] = ..., linked: bool = ..., addresses: _Optional[_Iterable[str]] = ..., offers: _Optional[int] = ..., finished: _Optional[int] = ..., failed: _Optional[int] = ..., earned: _Optional[int] = ..., spent: _Optional[int] = ..., declines: _Optional[_Iterable[_Union[Reason, _Mapping]]] = ..., price: _Optional[int] = ..., score: _Optional[float] = ...) -> None: ...
+    relay: str
+    def __init__(self, id: _Optional[str] = ..., linked: bool = ..., addresses: _Optional[_Iterable[str]] = ..., offers: _Optional[int] = ..., finished: _Optional[int] = ..., failed: _Optional[int] = ..., earned: _Optional[int] = ..., spent: _Optional[int] = ..., declines: _Optional[_Iterable[_Union[Reason, _Mapping]]] = ..., price: _Optional[int] = ..., score: _Optional[float] = ..., relay: _Optional[str] = ...) -> None: ...
 
 class ConnectRequest(_message.Message):
     __slots__ = ("address",)

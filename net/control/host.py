@@ -82,4 +82,4 @@ class Host(Protocol):
 
     @property
     def listens(self) -> str:
-        """Where it listens, HOST:PORT."""
+        """Where it listens, HOST:PORT; empty: it does not."""

@@ -61,6 +61,8 @@ class NodeService:
             environments=environments(host),
             declined=[reason_of(seen) for seen in view.declined()],
             problems=[*host.apps.problems, *view.problems()],
+            relayed=[api.Relayed(peer=peer, relay=relay) for peer, relay in host.peers.relayed().items()],
+            relaying=relaying(host),
         )
 
     def on_stop(self, request: api.StopRequest, _call: Call) -> api.StopReply:
@@ -114,12 +116,27 @@ def is_about(event: Event, beginning: str) -> bool:
 
 def reachable(host: Host) -> str:
     """Say whether others can call in, as far as this node can know."""
+    met = "; others have met it at a relay" if host.peers.was_met() else ""
+    if not host.listens:
+        return f"by no call: it does not listen{met}"
     address = host.listens.rpartition(":")[0].strip("[]")
     if address in ("localhost", "::1") or address.startswith("127."):
-        return "from this machine only: listen.host is a loopback address"
+        return f"from this machine only: listen.host is a loopback address{met}"
     if host.peers.was_called():
         return "yes: others have called in"
-    return "not known: nobody has called in yet; a firewall or a router may be in the way"
+    return f"not known: nobody has called in yet; a firewall or a router may be in the way{met}"
+
+
+def relaying(host: Host) -> api.Relaying:
+    """Return what the node does as a relay."""
+    counts = host.peers.relaying
+    return api.Relaying(
+        serves=counts.serves,
+        pairs=counts.pairs,
+        pairs_in_all=counts.pairs_in_all,
+        carried=counts.carried,
+        carried_in_hour=counts.carried_in_hour,
+    )
 
 
 def money(host: Host) -> api.Money:

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
+from claynet.actors.ports import NodeId
 from claynet.net.control.calls import Call, NotFound, Refused, WrongUse
 from claynet.net.control.host import Host
 from claynet.net.link.peers import PeerError
@@ -97,6 +98,7 @@ class PeersService:
         failed: Counter[str] = Counter(one.provider for one in view.subtasks() if one.status in ("failed", "timed_out"))
         failed.update(one.requestor for one in view.slots() if one.status in ("failed", "timed_out", "rejected"))
         tasks = [task.id for task in view.tasks()]
+        relayed = self._host.peers.relayed()
         found = []
         for peer in peers:
             said = [seen for task in tasks for seen in view.declines(task).get(peer, ())]
@@ -113,6 +115,7 @@ class PeersService:
                     failed=failed[peer],
                     earned=earned[peer],
                     spent=spent[peer],
+                    relay=relayed.get(NodeId(peer), ""),
                     declines=[reason_of(seen, peer) for seen in said[-16:]],
                 )
             )

@@ -52,12 +52,6 @@ class Door:
         with self._running.condition:
             return self._turned_away
 
-    @property
-    def unproven(self) -> int:
-        """Callers that are heard now and have not proven who they are."""
-        with self._running.condition:
-            return len(self._callers)
-
     def refusals(self) -> list[str]:
         """Why the latest callers were not let in, a line each, oldest first."""
         with self._running.condition:

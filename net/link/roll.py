@@ -25,12 +25,8 @@ class Roll:
         self._links: dict[LinkId, PeerLink] = {}
         self._serving: dict[PeerLink, None] = {}  # in the order in which they began
 
-    def __getitem__(self, link: LinkId) -> PeerLink:
-        """Return a link that somebody may still use. Raises KeyError."""
-        return self._links[link]
-
     def find(self, link: LinkId) -> PeerLink | None:
-        """Return it; None for one that is over."""
+        """Return a link that somebody may still use; None for one that is over."""
         return self._links.get(link)
 
     def next_number(self) -> LinkId:

@@ -110,6 +110,25 @@ class NetworkContract:
         a.network.send(third[0], b"!")
         world.driver.until(lambda: received(b.box, third[1]) == b"three!")
 
+    def test_two_that_call_each_other_at_once_can_talk(self, world):
+        """By one link or by two: the port promises each of them a link, and both may be the same."""
+        pair = world.join("a"), world.join("b")
+        for one, other in (pair, pair[::-1]):
+            one.network.connect(other.node_id, one.address)
+
+        def heard(party: Party) -> bytes:
+            for up in party.box.of(LinkUp):
+                party.network.attach(up.link, party.address)
+            return b"".join(received(party.box, up.link) for up in party.box.of(LinkUp))
+
+        for party, word in zip(pair, (b"from a", b"from b"), strict=True):
+            world.driver.until(lambda party=party: party.box.of(LinkUp))
+            party.network.send(party.box.of(LinkUp)[0].link, word)
+        world.driver.until(lambda: (heard(pair[1]), heard(pair[0])) == (b"from a", b"from b"))
+        for party, other in (pair, pair[::-1]):
+            assert {up.peer for up in party.box.of(LinkUp)} == {other.node_id}
+            assert not party.box.of(LinkFailed)
+
     def test_a_connect_to_nobody_fails_once(self, world):
         a = world.join("a")
         stranger = NodeId("ab" * 32)

@@ -267,6 +267,34 @@ def test_nodes_find_each_other_by_one_that_both_know_and_remember_it(shell: Shel
     linked("alice", {ids["carol"]})
 
 
+def test_two_nodes_that_do_not_listen_compute_through_a_relay_and_all_three_say_so(shell: Shell) -> None:
+    relay = shell.ask("node", "start", "--detach", *ON_HOST, "--set", "relay.serve=true", data_dir="relay")
+    hidden = (*ON_HOST, "--set", "listen.host=none", "--set", f"peers={relay['listens']}")
+    bob = shell.ask("node", "start", "--detach", *hidden, "--set", "roles=provider", "--set", "lend.price=0.5tok", data_dir="bob")
+    alice = shell.ask("node", "start", "--detach", *hidden, data_dir="alice")
+    assert (alice["listens"], alice["port"]) == ("", 0)
+    shell.run("task", "create", str(shell.task_file(8)), "--watch", data_dir="alice")
+    assert sorted(path.name for path in (shell.folder / "out").iterdir()) == ["part-0.zip", "part-1.zip"]
+    there, here, between = (shell.ask("node", "status", data_dir=name) for name in ("bob", "alice", "relay"))
+    assert there["money"]["earned"] == here["money"]["spent"] > 0
+    assert between["money"]["balance"] == 1_000_000_000_000
+    assert here["relayed"] == [{"peer": bob["id"], "relay": relay["id"]}]
+    assert there["relayed"] == [{"peer": alice["id"], "relay": relay["id"]}]
+    assert between["relayed"] == []
+    assert (between["relaying"]["serves"], between["relaying"]["pairs"]) == (True, 1)
+    assert between["relaying"]["carried"] > 1000
+    met = [one["reachable"] for one in (here, there) if one["reachable"].endswith("; others have met it at a relay")]
+    assert met, (here, there)
+    assert met[0].startswith("by no call: it does not listen")
+    assert f"its link to {bob['id'][:8]} goes by the relay {relay['id'][:8]}" in shell.run("node", "status", data_dir="alice").stdout
+    assert "relays for 1 pairs of nodes, " in shell.run("node", "status", data_dir="relay").stdout
+    assert f"relay {relay['id'][:8]}" in " ".join(shell.run("peer", "list", data_dir="bob").stdout.split())
+    (peer,) = (one for one in shell.ask("peer", "list", data_dir="bob")["peers"] if one["id"] == alice["id"])
+    assert peer["relay"] == relay["id"]
+    kind, message = shell.refusal("node", "start", *hidden, "--set", "relay.serve=true", data_dir="none", code=2)
+    assert (kind, "a relay has to be called" in message) == ("settings", True)
+
+
 def test_a_blocked_peer_is_gone_until_it_is_allowed(shell: Shell) -> None:
     bob = shell.ask("node", "start", "--detach", *ON_HOST, data_dir="bob")
     alice = shell.ask("node", "start", "--detach", *ON_HOST, "--set", "network=blue", data_dir="alice")

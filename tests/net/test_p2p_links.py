@@ -63,7 +63,7 @@ def test_a_flood_before_attach_waits_in_the_peer(make: Maker) -> None:
     data = os.urandom(20_000_000)
     a.network.send(a.up().link, data)
     link = b.up().link
-    inner = b.network._roll[link]
+    inner = b.network._roll.find(link)
     with inner._condition:
         assert inner._kept_size < 1_000_000
     b.network.attach(link, b.address)

@@ -266,7 +266,7 @@ def test_a_relay_without_opt_in_says_so(make: Desk) -> None:
     assert why_not(y, x) == f"no address is known of node {x.id[:12]}", "it tells of nobody"
     y.heard_of(x, relay)
     assert why_not(y, x).endswith("refused: this node relays for nobody (relay.serve is off)")
-    assert any("relays for nobody" in line for line in relay.network.recent_refusals())
+    assert relay.refusal("relays for nobody")
     assert not relay.network.relaying.serves
 
 
@@ -350,8 +350,10 @@ def test_a_side_that_does_not_read_slows_the_other_down_and_fills_no_memory(make
     y.network.send(here, data)
     x.network.send(there, b"but I speak")
     assert y.received(here, 11) == b"but I speak"
-    with y.network._roll[here]._condition:
-        waits = y.network._roll[here]._queued
+    inner = y.network._roll.find(here)
+    assert inner is not None
+    with inner._condition:
+        waits = inner._queued
     assert waits > len(data) // 4, "most of it is still with the sender"
     assert relay.network.relaying.carried < len(data) - waits + (1 << 20)
     x.network.attach(there, x.address)
