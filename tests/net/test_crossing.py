@@ -6,15 +6,24 @@ import dataclasses
 import socket
 import threading
 from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from claynet.actors.core.frames import seal
+from claynet.actors.core.records import Cancel
+from claynet.actors.messages import FromPeer, SendTo
 from claynet.actors.ports import MILLISECOND, SECOND, Address, LinkDown, LinkFailed, LinkId, LinkUp, NodeId
+from claynet.actors.switchboard import Switchboard
 from claynet.net.link.crossing import RECENT, Crossings
 from claynet.net.link.gate import Open
 from claynet.net.link.p2p import P2PNetwork
+from claynet.net.storage.disk_blobs import DiskBlobs
 from claynet.net.threads.threads_system import ThreadsSystem
-from tests.net.conftest import PATIENCE, Heard
+from claynet.net.threads.wall_clock import WallClock
+from tests.net.conftest import PATIENCE, Heard, Listener
 from tests.net.p2p_nodes import LIMITS, Node, RawCaller, new_signer
 
 Maker = Callable[..., Node]
@@ -224,3 +233,55 @@ def test_each_of_several_calls_at_once_has_a_link_of_its_own(make: Maker, listen
         links[node.address].add(heard.first(LinkUp).link)
         assert len(heard.messages) == 1
     assert {name: len(found) for name, found in links.items()} == {a.address: 3, b.address: 3}
+
+
+# ---------------------------------------------------------------- with the actors that use links
+
+
+class Nothing:
+    """Ports that no session of these tests needs."""
+
+    def emit(self, kind: str, **fields: object) -> None:
+        """Nobody listens."""
+
+
+def test_sessions_that_call_each_other_at_once_share_the_link_and_all_that_was_queued_arrives_once(
+    make: Maker, system: ThreadsSystem, tmp_path: Path
+) -> None:
+    clock = WallClock(system)
+    for number in range(5):
+        pair = two(make, system, f"n{number}")
+        told = []
+        for node in pair:
+            asks, works = Heard(), Heard()
+            told.append((asks, works))
+            parts = [Address(f"{node.address}/{part}") for part in ("parent", "manager", "computer", "switchboard")]
+            for address, heard in zip(parts[:3], (Heard(), asks, works), strict=True):
+                system.spawn(Listener, heard, address=address)
+            ports: Any = SimpleNamespace(
+                system=system,
+                clock=clock,
+                network=node.network,
+                signer=node.signer,
+                blobs=DiskBlobs(tmp_path / node.address),
+                sink=Nothing(),
+            )
+            parent, manager, computer, board = parts
+            system.spawn(Switchboard, board, parent, ports, manager, computer, address=board)
+        for node, other in (pair, pair[::-1]):
+            for nth in range(20):
+                body = seal(Cancel(f"{node.address}-{nth}", "not needed"), node.signer.sign)
+                system.tell(Address(f"{node.address}/switchboard"), SendTo(other.id, body))
+        for _, works in told:
+            works.count(20)
+        for (_, works), sender in zip(told, reversed(pair), strict=True):
+            assert [message.frame.record.subtask_id for message in works.all(FromPeer)] == [f"{sender.address}-{nth}" for nth in range(20)]
+            assert len(sender.network._roll.serving()) == 1
+        # Who was called asks for headers, though it was calling itself; and only that one.
+        (link,) = pair[0].network._roll.serving()
+        told[1 if link.incoming else 0][0].until(lambda messages: any(message.frame.tag == "wanted" for message in messages))
+        assert sum(message.frame.tag == "wanted" for asks, _ in told for message in asks.messages) == 1
+        for node in pair:
+            system.stop(Address(f"{node.address}/switchboard"))
+            node.network.shutdown()
+    clock.close()
