@@ -309,7 +309,7 @@ class P2PNetwork:
             self._refuse(stream, CrossedError("the two nodes call each other at once"))
         try:
             welcome(stream, deadline)
-        except HandshakeError:
+        except BaseException:
             with self._condition:
                 self._crossings.fell_through(peer)
             raise
