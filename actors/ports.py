@@ -212,7 +212,7 @@ class LinkBytes(Message, frozen=True):
     """Bytes from a link, in order, in pieces of any size."""
 
     link: LinkId
-    data: bytes
+    data: bytes | memoryview
 
 
 class LinkDown(Message, frozen=True):
@@ -302,7 +302,7 @@ class Blobs(Protocol):
     def partial(self, digest: Digest) -> int:
         """How many leading bytes of an unfinished blob are here (0 when none)."""
 
-    def extend(self, digest: Digest, offset: int, data: bytes, total: int) -> bool:
+    def extend(self, digest: Digest, offset: int, data: bytes | memoryview, total: int) -> bool:
         """Append `data` at `offset`, which must equal `partial(digest)` (else ValueError); True once whole.
 
         At `total` bytes the digest is checked: a wrong one raises CorruptBlobError and drops the partial.

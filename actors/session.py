@@ -7,7 +7,7 @@ TaskManager or the TaskComputer by tag. A peer's misuse ends the session, never 
 from __future__ import annotations
 
 from claynet import __version__
-from claynet.actors.core.frames import FrameError, FrameReader, framed, is_signed, open_body, seal
+from claynet.actors.core.frames import FrameError, FrameReader, framed, framed_chunk, is_signed, open_body, seal
 from claynet.actors.core.records import EVIDENCE, MAJOR, MINOR, SIGNER, Bye, Chunk, Decline, Hello, Missing, Record, Want
 from claynet.actors.messages import BlobsFailed, FetchBlobs, FromPeer, Grant, PeerCalled, Revoke, SendTo, SessionEnded, TimerFired
 from claynet.actors.ports import SECOND, Address, LinkBytes, LinkDown, LinkFailed, LinkId, LinkUp, NodeId
@@ -80,7 +80,7 @@ class TaskSession(Shell):
     @handles(SendTo)
     def on_send(self, message: SendTo) -> None:
         """Send a sealed body."""
-        self._transmit(message.body)
+        self._send(framed(message.body))
 
     @handles(Grant)
     def on_grant(self, message: Grant) -> None:
@@ -166,18 +166,18 @@ class TaskSession(Shell):
         self.ports.network.attach(link, self.address)
         self.ports.network.send(link, framed(seal(Hello(MAJOR, MINOR, f"claynet/{__version__}"), self.ports.signer.sign)))
         queue, self._queue = self._queue, []
-        for body in queue:
-            self._transmit(body)
+        for frame in queue:
+            self._send(frame)
 
     def _say(self, record: Record) -> None:
-        self._transmit(seal(record, self.ports.signer.sign))
+        self._send(framed_chunk(record) if isinstance(record, Chunk) else framed(seal(record, self.ports.signer.sign)))
 
-    def _transmit(self, body: bytes) -> None:
+    def _send(self, frame: bytes) -> None:
         if self._link is None:
-            self._queue.append(body)
+            self._queue.append(frame)
             return
         self._moved = self.ports.clock.monotonic()
-        self.ports.network.send(self._link, framed(body))
+        self.ports.network.send(self._link, frame)
 
     def _answer_fetches(self, answers: list[tuple[Address, object]]) -> None:
         for address, answer in answers:

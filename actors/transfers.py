@@ -28,9 +28,10 @@ def serve(want: Want, blobs: Blobs, allowed: bool, say: Callable[[Record], None]
     total = blobs.size(want.digest)
     end = min(total, want.offset + max(0, min(want.length, WINDOW)))
     if total == 0:
-        say(Chunk(want.digest, 0, 0, b""))
+        say(Chunk(want.digest, 0, 0, memoryview(b"")))
     for offset in range(want.offset, end, CHUNK):
-        say(Chunk(want.digest, offset, total, blobs.read(want.digest, offset, min(CHUNK, end - offset))))
+        data = blobs.read(want.digest, offset, min(CHUNK, end - offset))
+        say(Chunk(want.digest, offset, total, memoryview(data)))
 
 
 class Downloads:
@@ -67,9 +68,9 @@ class Downloads:
         file, until = asked
         if chunk.total != file.size:
             return self._fail(chunk.digest, "wrong_size", f"{file.name} was declared as {file.size} bytes and has {chunk.total}")
-        if self._blobs.has(chunk.digest):
-            return self._have(chunk.digest)
         if chunk.offset != self._blobs.partial(chunk.digest):
+            if self._blobs.has(chunk.digest):
+                return self._have(chunk.digest)
             return self._ask_again(file, until, chunk)
         if chunk.offset + len(chunk.data) > chunk.total:
             return self._fail(chunk.digest, "wrong_size", f"{file.name} has more than the {file.size} bytes declared")

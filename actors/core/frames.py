@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from claynet.actors.core.records import SIGNER, TAG_OF, TAGS, AnyRecord, Record
+from claynet.actors.core.records import SIGNER, TAG_OF, TAGS, AnyRecord, Chunk, Record
 from claynet.actors.ports import NodeId
 
 MOST = 2 * 1024 * 1024
@@ -34,7 +34,8 @@ class Envelope(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
     """The body of a frame before its record is decoded."""
 
     tag: str
-    record: bytes
+    record: memoryview
+    """A view into the body: a long record is not copied."""
     signature: bytes
 
 
@@ -47,14 +48,21 @@ class Frame(msgspec.Struct, frozen=True):
     envelope: Envelope
 
 
+_HEAD = 4
+"""Bytes of a body's length."""
+_NOTHING = memoryview(b"")
+_EMPTY = b"\xc4\x00"
+"""No bytes at all, in MessagePack."""
+
 _encoder = msgspec.msgpack.Encoder()
 _envelopes = msgspec.msgpack.Decoder(Envelope)
+_CHUNK_HEAD = b"\x93" + _encoder.encode(TAG_OF[Chunk])
 _decoders = {tag: msgspec.msgpack.Decoder(record) for tag, record in TAGS.items()}
 
 
-def signing_input(tag: str, record: bytes) -> bytes:
+def signing_input(tag: str, record: bytes | memoryview) -> bytes:
     """Return the exact bytes that a signature covers."""
-    return _DOMAIN + tag.encode() + b"/" + record
+    return b"".join((_DOMAIN, tag.encode(), b"/", record))
 
 
 def seal(record: Record, sign: Callable[[bytes], bytes]) -> bytes:
@@ -70,6 +78,23 @@ def framed(body: bytes) -> bytes:
     if len(body) > MOST:
         raise FrameError("too_long", f"a frame of {len(body)} bytes; at most {MOST} are allowed")
     return len(body).to_bytes(4, "big") + body
+
+
+def framed_chunk(chunk: Chunk) -> bytes:
+    """Return what `framed(seal(chunk))` does, and copy the chunk's data once only. Raises FrameError when it is too long."""
+    record = _encoder.encode(Chunk(chunk.digest, chunk.offset, chunk.total, _NOTHING))[: -len(_EMPTY)] + _bin_head(len(chunk.data))
+    head = _CHUNK_HEAD + _bin_head(len(record) + len(chunk.data)) + record
+    length = len(head) + len(chunk.data) + len(_EMPTY)
+    if length > MOST:
+        raise FrameError("too_long", f"a frame of {length} bytes; at most {MOST} are allowed")
+    return b"".join((length.to_bytes(_HEAD, "big"), head, chunk.data, _EMPTY))
+
+
+def _bin_head(size: int) -> bytes:
+    """What MessagePack puts before so many bytes."""
+    if size < 1 << 8:
+        return b"\xc4" + size.to_bytes(1, "big")
+    return b"\xc5" + size.to_bytes(2, "big") if size < 1 << 16 else b"\xc6" + size.to_bytes(4, "big")
 
 
 def open_body(body: bytes) -> Frame | None:
@@ -111,39 +136,52 @@ def frame_digest(body: bytes) -> str:
     return blake2b(body, digest_size=32).hexdigest()
 
 
-_HEAD = 4
-"""Bytes of a body's length."""
+_MOST_PIECES = 256
+"""Pieces of one body that are kept apart: a view of a byte weighs a hundred times as much."""
 
 
 class FrameReader:
     """Cuts a byte stream into bodies; any split of the stream gives the same bodies."""
 
-    __slots__ = ("_held", "_need", "_pieces")
+    __slots__ = ("_held", "_in_body", "_need", "_pieces")
 
     def __init__(self) -> None:
-        self._pieces: list[bytes] = []
+        self._pieces: list[bytes | memoryview] = []
+        """What is here of a length or a body, as it came: a long body is joined once."""
         self._held = 0
         self._need = _HEAD
+        self._in_body = False
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
+    def feed(self, data: bytes | memoryview) -> Iterator[bytes]:
         """Take bytes, yield whole bodies. Raises FrameError on a length over the limit, before buffering it."""
-        self._pieces.append(data)
-        self._held += len(data)
-        if self._held < self._need:
-            return  # pieces of a long body are joined once
-        buffer = b"".join(self._pieces) if len(self._pieces) > 1 else data
-        start, end, need = 0, len(buffer), _HEAD
+        view = memoryview(data)
+        at, end = 0, len(view)
         try:
-            while end - start >= _HEAD:
-                length = int.from_bytes(buffer[start : start + _HEAD], "big")
+            while (cut := at + self._need - self._held) <= end:
+                piece = self._joined(view[at:cut])
+                at = cut
+                if self._in_body:
+                    self._in_body, self._need = False, _HEAD
+                    yield piece
+                    continue
+                length = int.from_bytes(piece, "big")
                 if length > MOST:
                     raise FrameError("too_long", f"a frame of {length} bytes; at most {MOST} are allowed")
-                if end - start - _HEAD < length:
-                    need = _HEAD + length
-                    break
-                body = buffer[start + _HEAD : start + _HEAD + length]
-                start += _HEAD + length
-                yield body
+                self._in_body, self._need = True, length
         finally:
-            rest = buffer[start:]
-            self._pieces, self._held, self._need = [rest], len(rest), need
+            if at < end:
+                self._keep(view[at:])
+
+    def _joined(self, last: memoryview) -> bytes:
+        if not self._held:
+            return bytes(last)
+        piece = b"".join((*self._pieces, last))
+        self._pieces.clear()
+        self._held = 0
+        return piece
+
+    def _keep(self, piece: memoryview) -> None:
+        self._held += len(piece)
+        self._pieces.append(piece)
+        if len(self._pieces) > _MOST_PIECES:
+            self._pieces = [b"".join(self._pieces)]

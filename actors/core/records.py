@@ -205,12 +205,12 @@ class Want(Record, frozen=True, array_like=True, gc=False):
 
 
 class Chunk(Record, frozen=True, array_like=True, gc=False):
-    """Bytes of a blob of `total` bytes."""
+    """Bytes of a blob of `total` bytes. What is decoded is a view into its frame: it is long, and copied nowhere on its way."""
 
     digest: Digest
     offset: int
     total: int
-    data: bytes
+    data: memoryview
 
 
 class Missing(Record, frozen=True, array_like=True, gc=False):

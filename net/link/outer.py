@@ -24,6 +24,8 @@ MAX_PAYLOAD = (2 << 20) + 4096
 
 _MAX_GATHERED = {ANNOUNCE: MAX_PAYLOAD, GOODBYE: 1024, KEEP_ALIVE: 1024, PEERS: 16 * 1024, MEET: 1024}
 _HEAD = struct.Struct(">BI")
+_LONG = 16 * 1024
+"""Bytes from which on copying costs more than sending a frame's head by itself."""
 
 
 class OuterError(Exception):
@@ -37,6 +39,15 @@ def outer_frame(kind: int, payload: bytes = b"") -> bytes:
     return _HEAD.pack(kind, len(payload)) + payload
 
 
+def link_frame(data: bytes) -> tuple[bytes | memoryview, ...]:
+    """Return frames of link bytes as pieces to be sent one after the other; long data is not copied."""
+    if len(data) < _LONG:
+        return (_HEAD.pack(LINK, len(data)) + data,)
+    view = memoryview(data)
+    parts = (view[at : at + MAX_PAYLOAD] for at in range(0, len(data), MAX_PAYLOAD))
+    return tuple(piece for part in parts for piece in (_HEAD.pack(LINK, len(part)), part))
+
+
 class OuterReader:
     """Cuts a stream, fed in pieces of any size, into (type, payload)."""
 
@@ -46,9 +57,12 @@ class OuterReader:
         self._left = 0
         self._gathered = bytearray()
 
-    def feed(self, data: bytes) -> list[tuple[int, bytes]]:
-        """Return what these bytes bring; neighbouring pieces of link bytes come as one. Raises OuterError for a frame too long."""
-        found: list[tuple[int, bytes]] = []
+    def feed(self, data: bytes | memoryview) -> list[tuple[int, bytes | memoryview]]:
+        """Return what these bytes bring; neighbouring pieces of link bytes come as one. Raises OuterError for a frame too long.
+
+        A long piece may be a view of `data`.
+        """
+        found: list[tuple[int, bytes | memoryview]] = []
         link: list[memoryview] = []
         view = memoryview(data)
         while view:
@@ -68,11 +82,11 @@ class OuterReader:
                 self._begin()
             if not self._left and not self._head and self._kind in _MAX_GATHERED:
                 if link:
-                    found.append((LINK, b"".join(link)))
+                    found.append((LINK, _joined(link, len(data))))
                     link = []
                 found.append((self._kind, bytes(self._gathered)))
         if link:
-            found.append((LINK, b"".join(link)))
+            found.append((LINK, _joined(link, len(data))))
         return found
 
     def _begin(self) -> None:
@@ -82,3 +96,8 @@ class OuterReader:
         most = _MAX_GATHERED.get(self._kind, MAX_PAYLOAD)
         if self._left > most:
             raise OuterError(f"a frame of type {self._kind} with {self._left} bytes, at most {most}")
+
+
+def _joined(pieces: list[memoryview], of: int) -> bytes | memoryview:
+    # A view keeps all the data alive, so it must be most of that: who keeps it counts its own bytes only.
+    return pieces[0] if len(pieces) == 1 and len(pieces[0]) * 2 > of else b"".join(pieces)

@@ -10,13 +10,13 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from claynet.actors.ports import SECOND, ActorSystem, Address, LinkBytes, LinkDown, LinkId, NodeId
 from claynet.net.link.introduce import describe
-from claynet.net.link.outer import ANNOUNCE, GOODBYE, KEEP_ALIVE, LINK, MEET, PEERS, OuterError, OuterReader, outer_frame
+from claynet.net.link.outer import ANNOUNCE, GOODBYE, KEEP_ALIVE, LINK, MEET, PEERS, OuterError, OuterReader, link_frame, outer_frame
 from claynet.net.link.places import Way
 from claynet.net.link.tls import TlsStream
 
@@ -58,6 +58,7 @@ class P2PLimits:
 
 _BATCH = 256 * 1024
 _ANNOUNCE_QUEUE = 1 << 20  # a busier link than this does without announcements: they promise nothing
+_FEW = 4
 _LAST_WORDS = 1 * SECOND
 _LOOK = 0.002
 """Seconds between two looks at whether a busy actor has caught up."""
@@ -109,7 +110,7 @@ class PeerLink:
         self._address: Address | None = None
         self._kept: list[LinkBytes | LinkDown] = []
         self._kept_size = 0
-        self._queue: deque[bytes] = deque()
+        self._queue: deque[bytes | memoryview] = deque()
         self._queued = 0
         self._cut_reason = ""
         self._last_words = ""
@@ -134,12 +135,12 @@ class PeerLink:
 
     def send(self, data: bytes) -> None:
         """Queue link bytes. Past the bound the link is cut; on one that is not open they are dropped."""
-        frames = [outer_frame(LINK, data[at : at + _BATCH]) for at in range(0, len(data), _BATCH)]
+        pieces = link_frame(data)
         with self._condition:
             if self._state is not _State.OPEN or self._cut_reason:
                 return
             if self._queued + len(data) <= self._limits.queued:
-                self._enqueue(frames)
+                self._enqueue(pieces)
                 return
             self._cut_reason = f"{self.where}: does not read: {self._queued} bytes wait to be sent"
             self._queue.clear()
@@ -150,7 +151,7 @@ class PeerLink:
         """Queue an announcement's outer frame, unless the link is busy or not open."""
         with self._condition:
             if self._state is _State.OPEN and not self._cut_reason and self._queued <= _ANNOUNCE_QUEUE:
-                self._enqueue([frame])
+                self._enqueue((frame,))
 
     def close(self) -> None:
         """Send what is queued, then end; no message comes from this link any more. Idempotent."""
@@ -186,11 +187,11 @@ class PeerLink:
                     if kind == LINK:
                         self._deliver(payload)
                     elif kind == ANNOUNCE and self._may_be_heard():
-                        self._announced(payload)
+                        self._announced(bytes(payload))
                     elif kind in (PEERS, MEET) and self._may_be_heard():
-                        self._told(self, kind, payload)
+                        self._told(self, kind, bytes(payload))
                     elif kind == GOODBYE:
-                        text = " ".join(payload.decode("utf-8", "replace").split())
+                        text = " ".join(bytes(payload).decode("utf-8", "replace").split())
                         return f"{self.where}: closed by the peer" + (f": {text}" if text else "")
         except TimeoutError:
             return f"{self.where}: no sign of life for {self._limits.dead_after / SECOND:g} s"
@@ -212,7 +213,7 @@ class PeerLink:
         self._allowance -= 1
         return True
 
-    def _deliver(self, data: bytes) -> None:
+    def _deliver(self, data: bytes | memoryview) -> None:
         with self._condition:
             # Nobody attached yet, or its actor is busy: let TCP slow the peer down instead of filling memory.
             while self._state is _State.OPEN and not self._cut_reason and self._is_full():
@@ -242,9 +243,9 @@ class PeerLink:
             self._condition.notify_all()
         self._ended.set()
 
-    def _enqueue(self, frames: list[bytes]) -> None:
-        self._queue.extend(frames)
-        self._queued += sum(map(len, frames))
+    def _enqueue(self, pieces: Sequence[bytes | memoryview]) -> None:
+        self._queue.extend(pieces)
+        self._queued += sum(map(len, pieces))
         self._condition.notify_all()
 
     def _write(self) -> None:
@@ -252,9 +253,9 @@ class PeerLink:
             more = True
             while more:
                 batch, more = self._next_batch()
-                self._stream.send(batch)
+                self._stream.send(*batch)
                 with self._condition:
-                    self._queued -= len(batch) if more else 0
+                    self._queued -= sum(map(len, batch)) if more else 0
             self._stream.finish()
         except OSError as error:
             with self._condition:
@@ -268,20 +269,25 @@ class PeerLink:
         if not self._ended.wait(self._limits.linger / 1e9):
             self._stream.abort()
 
-    def _next_batch(self) -> tuple[bytes, bool]:
+    def _next_batch(self) -> tuple[Sequence[bytes | memoryview], bool]:
         """Wait for something to send; return it, and whether more may follow."""
         with self._condition:
             while not self._queue and self._state is _State.OPEN:
                 if not self._condition.wait(self._limits.keep_alive / 1e9):
-                    self._enqueue([outer_frame(KEEP_ALIVE)])
+                    self._enqueue((outer_frame(KEEP_ALIVE),))
             if self._state is _State.ENDED:
                 self._stream.set_timeout(_LAST_WORDS)
-                return outer_frame(GOODBYE, self._last_words.encode()[:500]), False
+                return (outer_frame(GOODBYE, self._last_words.encode()[:500]),), False
             if not self._queue:
-                return outer_frame(GOODBYE), False
-            batch = [self._queue.popleft()]
-            size = len(batch[0])
-            while self._queue and size + len(self._queue[0]) <= _BATCH:
-                batch.append(self._queue.popleft())
-                size += len(batch[-1])
-            return batch[0] if len(batch) == 1 else b"".join(batch), True
+                return (outer_frame(GOODBYE),), False
+            batch = []
+            room = _BATCH
+            while self._queue and room:
+                piece = self._queue.popleft()
+                if len(piece) > room:
+                    self._queue.appendleft(memoryview(piece)[room:])
+                    piece = memoryview(piece)[:room]
+                batch.append(piece)
+                room -= len(piece)
+        # Small ones share their TLS records; a long one is not copied for the sake of its few neighbours.
+        return batch if len(batch) <= _FEW else (b"".join(batch),), True

@@ -146,10 +146,11 @@ class TlsStream:
                     self._incoming.write_eof()
         return data
 
-    def send(self, data: bytes) -> None:
-        """Send all of it. Raises OSError."""
+    def send(self, *pieces: bytes | memoryview) -> None:
+        """Send all of them. Raises OSError."""
         with self._lock:
-            self._tls.write(data)
+            for piece in pieces:
+                self._tls.write(piece)
             cipher = self._outgoing.read()
         self._sock.sendall(cipher)
 

@@ -109,7 +109,7 @@ class MemoryBlobs:
         """How many leading bytes of an unfinished blob are here (0 when none)."""
         return len(self._partial.get(digest, b""))
 
-    def extend(self, digest: Digest, offset: int, data: bytes, total: int) -> bool:
+    def extend(self, digest: Digest, offset: int, data: bytes | memoryview, total: int) -> bool:
         """Append `data` at `offset`, which must equal `partial(digest)`; True once whole (also when it already was).
 
         Raises ValueError for another offset or more than `total` bytes, CorruptBlobError when all bytes are here and have another

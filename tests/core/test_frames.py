@@ -1,5 +1,6 @@
 """Records, frames and signatures: what is on the wire, for any value, any split, any garbage."""
 
+import tracemalloc
 from hashlib import blake2b
 
 import msgpack
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claynet.actors.core.frames import MOST, FrameError, FrameReader, framed, is_signed, open_as, open_body, seal
+from claynet.actors.core.frames import MOST, FrameError, FrameReader, framed, framed_chunk, is_signed, open_as, open_body, seal
 from claynet.actors.core.records import EVIDENCE, SIGNER, TAG_OF, TAGS, amount_due
 from claynet.actors.ports import FileRef
 
@@ -44,6 +45,7 @@ VALUES = {
     int: st.integers(-(2**63), 2**63 - 1),
     float: st.floats(allow_nan=False),
     bytes: st.binary(max_size=50),
+    memoryview: st.binary(max_size=50).map(memoryview),
 }
 FILES = st.builds(FileRef, st.text(max_size=8), st.text(max_size=8), st.integers(0, 2**40))
 
@@ -62,6 +64,11 @@ def records():
         return st.builds(kind, *[value_of(field) for field in msgspec.structs.fields(kind)])
 
     return st.sampled_from(sorted(TAGS)).flatmap(lambda tag: build(TAGS[tag]))
+
+
+def plain(record):
+    values = [getattr(record, name) for name in record.__struct_fields__]
+    return [bytes(value) if isinstance(value, memoryview) else msgspec.to_builtins(value, builtin_types=(bytes,)) for value in values]
 
 
 def sign(data):
@@ -85,14 +92,12 @@ def test_another_messagepack_reader_reads_the_same(record):
     tag, raw, _ = msgpack.unpackb(seal(record, sign))
     assert tag == TAG_OF[type(record)]
     fields = msgpack.unpackb(raw)
-    expected = [msgspec.to_builtins(getattr(record, name), builtin_types=(bytes,)) for name in record.__struct_fields__]
-    assert fields == [list(value) if isinstance(value, tuple) else value for value in expected]
+    assert fields == [list(value) if isinstance(value, tuple) else value for value in plain(record)]
 
 
 @given(records())
 def test_what_another_messagepack_writer_wrote_is_read(record):
-    fields = [msgspec.to_builtins(getattr(record, name), builtin_types=(bytes,)) for name in record.__struct_fields__]
-    body = msgpack.packb([TAG_OF[type(record)], msgpack.packb(fields), b""])
+    body = msgpack.packb([TAG_OF[type(record)], msgpack.packb(plain(record)), b""])
     assert open_body(body).record == record
 
 
@@ -121,6 +126,48 @@ def test_any_split_of_the_stream_gives_the_same_bodies(sent, cuts):
         start += cut
     got += reader.feed(stream[start:])
     assert got == bodies
+
+
+@given(st.integers(0, 10**6), st.integers(1, 10**5), st.lists(st.integers(1, 2 * 10**5), max_size=12))
+def test_any_split_of_long_bodies_gives_the_same_bodies(size, other, cuts):
+    bodies = [seal(TAGS["chunk"]("d", 0, total, memoryview(bytes(total))), sign) for total in (size, other, 0)]
+    stream = memoryview(b"".join(map(framed, bodies)))
+    reader, got, start = FrameReader(), [], 0
+    for cut in cuts:
+        got += reader.feed(stream[start : start + cut])
+        start += cut
+    assert [*got, *reader.feed(stream[start:])] == bodies
+
+
+def test_a_body_that_comes_byte_by_byte_weighs_what_it_is_long():
+    reader, length = FrameReader(), 50_000
+    body = bytes(range(250)) * (length // 250)
+    stream = framed(body)
+    tracemalloc.start()
+    try:
+        for at in range(len(stream) - 1):
+            assert list(reader.feed(stream[at : at + 1])) == []
+        assert tracemalloc.get_traced_memory()[0] < 3 * length
+    finally:
+        tracemalloc.stop()
+    assert list(reader.feed(stream[-1:])) == [body]
+
+
+@given(st.text(max_size=70), st.integers(0, 2**40), st.integers(0, 2**40), st.sampled_from([0, 1, 200, 255, 256, 65_535, 65_536, 10**6]))
+def test_a_chunk_is_framed_as_any_record_is(digest, offset, total, size):
+    chunk = TAGS["chunk"](digest, offset, total, memoryview(bytes(size)))
+    assert framed_chunk(chunk) == framed(seal(chunk, sign))
+
+
+@pytest.mark.parametrize("room", [0, 1])
+def test_a_chunk_may_fill_a_frame_and_no_more(room):
+    empty = len(framed_chunk(TAGS["chunk"]("d", 0, 0, memoryview(bytes(10**6))))) - 4 - 10**6
+    chunk = TAGS["chunk"]("d", 0, 0, memoryview(bytes(MOST - empty + 1 - room)))
+    if room:
+        assert len(framed_chunk(chunk)) == 4 + MOST
+    else:
+        with pytest.raises(FrameError, match="too_long"):
+            framed_chunk(chunk)
 
 
 @given(st.binary(max_size=200))

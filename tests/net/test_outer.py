@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import msgpack  # type: ignore[import-untyped]
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from claynet.net.link import handshake
 from claynet.net.link.handshake import Answer, Challenge, HandshakeError, Refused, Welcome
 from claynet.net.link.identity import Ed25519Signer
-from claynet.net.link.outer import ANNOUNCE, GOODBYE, KEEP_ALIVE, LINK, MAX_PAYLOAD, OuterError, OuterReader, outer_frame
+from claynet.net.link.outer import ANNOUNCE, GOODBYE, KEEP_ALIVE, LINK, MAX_PAYLOAD, OuterError, OuterReader, link_frame, outer_frame
 
 FRAMES = st.lists(st.tuples(st.sampled_from([LINK, ANNOUNCE, KEEP_ALIVE, GOODBYE, 77]), st.binary(max_size=40)), max_size=8)
 
@@ -20,9 +22,9 @@ def joined(found: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
     result: list[tuple[int, bytes]] = []
     for kind, payload in found:
         if kind == LINK and result and result[-1][0] == LINK:
-            result[-1] = (LINK, result[-1][1] + payload)
+            result[-1] = (LINK, result[-1][1] + bytes(payload))
         else:
-            result.append((kind, payload))
+            result.append((kind, bytes(payload)))
     return result
 
 
@@ -111,3 +113,14 @@ def test_a_proof_is_worth_nothing_elsewhere_later_or_for_somebody_else() -> None
 def test_each_record_fits_its_cap() -> None:
     for record in (Challenge(1, b"n" * 32), Answer(1, b"i" * 32, b"s" * 64, 65535), Welcome(1), Refused(1, "é" * 500)):
         assert len(handshake.encode(record)) <= handshake.MAX_RECORD + 4
+
+
+@pytest.mark.parametrize("size", [0, 1, 16 * 1024 - 1, 16 * 1024, MAX_PAYLOAD, MAX_PAYLOAD + 1, 2 * MAX_PAYLOAD + 5])
+def test_link_bytes_of_any_length_go_into_frames(size: int) -> None:
+    data = os.urandom(size)
+    assert b"".join(bytes(payload) for _, payload in OuterReader().feed(b"".join(link_frame(data)))) == data
+
+
+def test_a_short_piece_among_much_else_does_not_keep_all_of_it_alive() -> None:
+    found = OuterReader().feed(outer_frame(ANNOUNCE, bytes(100_000)) + outer_frame(LINK, b"short"))
+    assert [type(payload) for _, payload in found] == [bytes, bytes]
