@@ -203,6 +203,7 @@ class LiveNode:
         self._system.shutdown()
         self._clock.close()
         self._network.shutdown()
+        self._blobs.close()
         self._store.close()
         self.hub.close()
 

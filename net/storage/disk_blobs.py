@@ -17,15 +17,30 @@ import shutil
 import stat
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Iterator
-from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
 from claynet.actors.ports import CorruptBlobError, Digest
+from claynet.net.storage.growing import GrowingFile
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _CHUNK = 1 << 20
+_COPIED_AT_ONCE = 64 << 20
+_OPEN_AT_ONCE = 4
+"""Growing files of one first digit that are kept open; one that was let go is opened and read again when it grows on."""
+
+
+def _copy(source: BinaryIO, target: BinaryIO) -> None:
+    """Copy what is left of a file; inside the kernel where both ends' file systems let it."""
+    try:
+        while os.copy_file_range(source.fileno(), target.fileno(), _COPIED_AT_ONCE):
+            pass
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM):
+            raise
+        shutil.copyfileobj(source, target, _CHUNK)  # from where the kernel came to: both offsets have moved
 
 Mark = tuple[int, ...]
 """Times of change and sizes of a blob's whole and unfinished file; zeros for none."""
@@ -43,6 +58,8 @@ class DiskBlobs:
         """By a digest's first hex digit: pieces of one blob come one after the other, other blobs seldom wait."""
         self._deleting = threading.Lock()
         """Held between the last look at a blob and its end, so that nobody is told meanwhile that it is here."""
+        self._growing: tuple[OrderedDict[Digest, GrowingFile], ...] = tuple(OrderedDict() for _ in range(16))
+        """By the same digit, latest last: files that are open because pieces of them came."""
         for made in (self._tmp, self._partial):
             made.mkdir(parents=True, exist_ok=True)
         for left in self._tmp.iterdir():
@@ -55,6 +72,7 @@ class DiskBlobs:
             with self._temporary() as (path, file):
                 file.write(data)
                 self._keep(path, file, digest)
+            self._let_go(digest)
         return digest
 
     def put_file(self, path: Path) -> tuple[Digest, int]:
@@ -72,6 +90,7 @@ class DiskBlobs:
             digest = Digest(hasher.hexdigest())
             if not self.has(digest):
                 self._keep(copy, file, digest)
+                self._let_go(digest)
         return digest, size
 
     def has(self, digest: Digest) -> bool:
@@ -106,12 +125,15 @@ class DiskBlobs:
         """How many leading bytes of an unfinished blob are here (0 when none)."""
         if _DIGEST.fullmatch(digest) is None:
             return 0
+        growing = self._growing_of(digest).get(digest)
+        if growing is not None:
+            return growing.size
         try:
             return (self._partial / digest).stat().st_size
         except FileNotFoundError:
             return 0
 
-    def extend(self, digest: Digest, offset: int, data: bytes, total: int) -> bool:
+    def extend(self, digest: Digest, offset: int, data: bytes | memoryview, total: int) -> bool:
         """Append `data` at `offset`, which must equal `partial(digest)`; True once whole (also when it already was).
 
         Raises ValueError for another offset, more than `total` bytes or a malformed digest; CorruptBlobError when all bytes are
@@ -119,23 +141,17 @@ class DiskBlobs:
         """
         whole = self._path(digest)
         with self._extending[int(digest[0], 16)]:
-            if whole.is_file():
+            growing = self._growing_of(digest).get(digest)
+            if growing is None and whole.is_file():
                 return True
-            here = self.partial(digest)
+            here = self.partial(digest) if growing is None else growing.size
             if offset != here or offset + len(data) > total:
                 raise ValueError(f"blob {digest[:12]}: {len(data)} bytes at {offset} of {total}, but {here} are here")
-            path = self._partial / digest
-            with path.open("ab", buffering=0) as file:
-                try:
-                    left = memoryview(data)
-                    while left:
-                        left = left[file.write(left) :]
-                except OSError:
-                    os.ftruncate(file.fileno(), here)  # half a piece would shift what comes next
-                    raise
-                if offset + len(data) < total:
-                    return False
-                self._complete(path, file, digest)
+            growing = growing or self._open_growing(digest)
+            growing.append(data)
+            if offset + len(data) < total:
+                return False
+            self._complete(growing, digest)
             return True
 
     def copy_to(self, digest: Digest, path: Path) -> None:
@@ -144,7 +160,7 @@ class DiskBlobs:
             beside = path.with_name(f".{secrets.token_hex(8)}.tmp")
             try:
                 with beside.open("xb") as file:
-                    shutil.copyfileobj(source, file, _CHUNK)
+                    _copy(source, file)
                 beside.replace(path)
             except BaseException:
                 beside.unlink(missing_ok=True)
@@ -153,8 +169,8 @@ class DiskBlobs:
     def delete(self, digest: Digest) -> None:
         """Forget a blob or partial; unknown ones are ignored."""
         if _DIGEST.fullmatch(digest) is not None:
-            self._path(digest).unlink(missing_ok=True)
-            (self._partial / digest).unlink(missing_ok=True)
+            with self._extending[int(digest[0], 16)]:
+                self._remove(digest)
 
     def marks(self) -> dict[Digest, Mark]:
         """Every blob that is here, whole or not, with its mark: equal marks say that it was not put, extended or asked for in between."""
@@ -167,15 +183,26 @@ class DiskBlobs:
             if self._mark(digest) != mark:
                 return 0
             size = sum(path.stat().st_size for path in self._places(digest) if path.exists())
-            self.delete(digest)
+            self._remove(digest)
             return size
+
+    def close(self) -> None:
+        """Let go of files that are open because pieces of them came; they stay, and may grow on. Idempotent."""
+        for lock, files in zip(self._extending, self._growing, strict=True):
+            with lock:
+                for digest in list(files):
+                    self._close(digest)
+
+    def _remove(self, digest: Digest) -> None:
+        self._close(digest)
+        for path in self._places(digest):
+            path.unlink(missing_ok=True)
 
     def _mark(self, digest: str) -> Mark:
         return tuple(number for path in self._places(digest) for number in _changed(path))
 
     def _places(self, digest: str) -> tuple[Path, Path]:
         return self._path(Digest(digest)), self._partial / digest
-
     def _path(self, digest: Digest) -> Path:
         if _DIGEST.fullmatch(digest) is None:
             raise ValueError(f"not a digest: {digest[:80]!r}")
@@ -209,18 +236,44 @@ class DiskBlobs:
         finally:
             path.unlink(missing_ok=True)
 
-    def _complete(self, path: Path, file: BinaryIO | FileIO, digest: Digest) -> None:
-        with path.open("rb") as written:
-            found = hashlib.file_digest(written, lambda: hashlib.blake2b(digest_size=32)).hexdigest()
+    def _growing_of(self, digest: Digest) -> OrderedDict[Digest, GrowingFile]:
+        return self._growing[int(digest[0], 16)]
+
+    def _open_growing(self, digest: Digest) -> GrowingFile:
+        files = self._growing_of(digest)
+        if len(files) >= _OPEN_AT_ONCE:
+            self._close(next(iter(files)))
+        growing = files[digest] = GrowingFile(self._partial / digest)
+        return growing
+
+    def _let_go(self, digest: Digest) -> None:
+        with self._extending[int(digest[0], 16)]:
+            self._close(digest)
+
+    def _close(self, digest: Digest) -> None:
+        growing = self._growing_of(digest).pop(digest, None)
+        if growing is not None:
+            growing.close()
+
+    def _complete(self, growing: GrowingFile, digest: Digest) -> None:
+        path = self._partial / digest
+        try:
+            found = growing.finish()
+        finally:
+            self._close(digest)
         if found != digest:
             path.unlink()
             raise CorruptBlobError(f"blob {digest[:12]}: what arrived has digest {found[:12]}")
-        self._keep(path, file, digest)
+        self._publish(path, digest)
 
-    def _keep(self, path: Path, file: BinaryIO | FileIO, digest: Digest) -> None:
+    def _keep(self, path: Path, file: BinaryIO, digest: Digest) -> None:
         """Make a finished file the blob: durable first, visible second, and its name durable third."""
         file.flush()
         os.fsync(file.fileno())
+        self._publish(path, digest)
+
+    def _publish(self, path: Path, digest: Digest) -> None:
+        """Give a durable file the blob's name, and make that durable too."""
         whole = self._path(digest)
         whole.parent.mkdir(parents=True, exist_ok=True)
         path.replace(whole)

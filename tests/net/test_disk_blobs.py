@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import resource
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from claynet.actors.ports import Blobs, CorruptBlobError, Digest
-from claynet.net.storage.disk_blobs import DiskBlobs
+from claynet.net.storage.disk_blobs import DiskBlobs, _copy
 
 
 def digest_of(data: bytes) -> Digest:
@@ -165,3 +166,112 @@ for attempt in (lambda: blobs.extend(sys.argv[2], 100_000, b"x" * 100_000, 300_0
     assert blobs.partial(digest) == 100_000
     assert blobs.extend(digest, 100_000, b"x" * 200_000, 300_000)
     assert list((folder / "tmp").iterdir()) == []
+
+
+def open_files() -> set[str]:
+    found = set()
+    for number in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # the one that listed them is closed by now
+            found.add(str(number.readlink()))
+    return found
+
+
+def test_a_large_blob_in_pieces_from_several_lives(folder: Path) -> None:
+    data = os.urandom(20 << 20)
+    digest = digest_of(data)
+    at = 0
+    for life in range(3):
+        blobs = DiskBlobs(folder)
+        for _ in range(5):
+            assert not blobs.extend(digest, at, memoryview(data)[at : at + (1 << 20)], len(data))
+            at += 1 << 20
+        if life < 2:
+            blobs.close()  # the last one ends without a word
+    assert DiskBlobs(folder).extend(digest, at, data[at:], len(data))
+    assert DiskBlobs(folder).read(digest, 0, len(data)) == data
+
+
+def test_a_partial_that_was_damaged_between_two_lives_is_found_and_fetched_again(folder: Path) -> None:
+    data = os.urandom(20 << 20)
+    digest = digest_of(data)
+    blobs = DiskBlobs(folder)
+    blobs.extend(digest, 0, data[: 10 << 20], len(data))
+    blobs.close()
+    with (folder / "partial" / digest).open("r+b") as file:
+        file.seek(5 << 20)
+        file.write(b"damage")
+    again = DiskBlobs(folder)
+    with pytest.raises(CorruptBlobError):
+        again.extend(digest, 10 << 20, data[10 << 20 :], len(data))
+    assert (again.partial(digest), again.has(digest)) == (0, False)
+    assert again.extend(digest, 0, data, len(data))
+
+
+def test_a_partial_that_is_deleted_or_put_while_it_grows_begins_anew(blobs: DiskBlobs, folder: Path) -> None:
+    data = os.urandom(300_000)
+    digest = digest_of(data)
+    blobs.extend(digest, 0, data[:1000], len(data))
+    blobs.delete(digest)
+    assert blobs.partial(digest) == 0
+    blobs.extend(digest, 0, data[:500], len(data))
+    assert blobs.put(data) == digest
+    assert blobs.partial(digest) == 0
+    assert blobs.extend(digest, 500, data[500:], len(data)), "it is whole by now"
+    blobs.delete(digest)
+    assert not blobs.extend(digest, 0, data[:9], len(data))
+    assert blobs.extend(digest, 9, data[9:], len(data))
+    assert not [name for name in open_files() if name.startswith(str(folder))]
+
+
+def test_growing_files_that_are_kept_open_are_few_and_all_can_grow_on(blobs: DiskBlobs, folder: Path) -> None:
+    many = [number.to_bytes(2, "big") * 500 for number in range(300)]
+    for data in many:
+        assert not blobs.extend(digest_of(data), 0, data[:600], 1000)
+    assert len([name for name in open_files() if name.startswith(str(folder))]) <= 64
+    for data in many:
+        assert blobs.extend(digest_of(data), 600, data[600:], 1000)
+    assert not [name for name in open_files() if name.startswith(str(folder))]
+    blobs.close()
+
+
+def test_two_links_that_bring_the_same_blob_make_one(blobs: DiskBlobs) -> None:
+    data = os.urandom(8 << 20)
+    digest = digest_of(data)
+    piece = 1 << 16
+
+    def bring() -> None:
+        while not blobs.has(digest):
+            at = blobs.partial(digest)
+            with contextlib.suppress(ValueError):  # the other one was faster
+                blobs.extend(digest, at, memoryview(data)[at : at + piece], len(data))
+
+    threads = [threading.Thread(target=bring) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert blobs.read(digest, 0, len(data)) == data
+    assert blobs.partial(digest) == 0
+
+
+def test_a_copy_is_the_apps_own_file(blobs: DiskBlobs, tmp_path: Path) -> None:
+    digest = blobs.put(b"x" * 3_000_000)
+    blobs.copy_to(digest, tmp_path / "out")
+    with (tmp_path / "out").open("r+b") as file:
+        file.write(b"mine")
+    assert blobs.read(digest, 0, 4) == b"xxxx"
+    assert (tmp_path / "out").stat().st_nlink == 1
+
+
+def test_a_copy_to_another_file_system_is_whole(blobs: DiskBlobs) -> None:
+    data = os.urandom(3_000_000)
+    digest = blobs.put(data)
+    number = os.memfd_create("elsewhere")
+    try:
+        with blobs._open(digest) as source, os.fdopen(os.dup(number), "r+b") as target:
+            _copy(source, target)
+        with os.fdopen(os.dup(number), "rb") as copied:
+            copied.seek(0)
+            assert copied.read() == data
+    finally:
+        os.close(number)
