@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-from bench import containers, link, live, memory, messages, overhead, worlds
+from bench import containers, inputs, link, live, memory, messages, overhead, worlds
 from bench.figures import Measure
 from claynet.envs.docker_engine import Engine, EngineProblem
 
@@ -19,6 +19,7 @@ REGISTRY: list[tuple[tuple[str, ...], Measure]] = [
     (("thousand.", "node."), worlds.measure),
     (("link.small",), link.measure_small),
     (("link.large",), link.measure_large),
+    (("link.input",), inputs.measure),
     (("live.",), live.measure),
     (("docker.subtask",), containers.measure_cold),
     (("docker.many",), containers.measure_many),

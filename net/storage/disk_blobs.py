@@ -28,7 +28,7 @@ from claynet.net.storage.growing import GrowingFile
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _CHUNK = 1 << 20
 _COPIED_AT_ONCE = 64 << 20
-_OPEN_AT_ONCE = 4
+_OPEN_AT_ONCE = 8
 """Growing files of one first digit that are kept open; one that was let go is opened and read again when it grows on."""
 
 
@@ -41,6 +41,7 @@ def _copy(source: BinaryIO, target: BinaryIO) -> None:
         if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM):
             raise
         shutil.copyfileobj(source, target, _CHUNK)  # from where the kernel came to: both offsets have moved
+
 
 Mark = tuple[int, ...]
 """Times of change and sizes of a blob's whole and unfinished file; zeros for none."""
@@ -148,6 +149,7 @@ class DiskBlobs:
             if offset != here or offset + len(data) > total:
                 raise ValueError(f"blob {digest[:12]}: {len(data)} bytes at {offset} of {total}, but {here} are here")
             growing = growing or self._open_growing(digest)
+            self._growing_of(digest).move_to_end(digest)
             growing.append(data)
             if offset + len(data) < total:
                 return False
@@ -203,6 +205,7 @@ class DiskBlobs:
 
     def _places(self, digest: str) -> tuple[Path, Path]:
         return self._path(Digest(digest)), self._partial / digest
+
     def _path(self, digest: Digest) -> Path:
         if _DIGEST.fullmatch(digest) is None:
             raise ValueError(f"not a digest: {digest[:80]!r}")
