@@ -21,8 +21,8 @@ Ids are strings, amounts integers of 10^-9 token, reasons one line for people. `
 | `lending` | `state` (open, draining: takes no more work; drained: and none is left), `reason` |
 | `deleted` | `id` (a task's), `problem`: why it could not be forgotten yet (else empty) |
 | `source` | `source`, `state` (asked: it is not allowed here; allowed, forbidden: by the operator), `image` (asked for), `peer` (who asked first) |
-| `misuse` | `peer`, `rule`, `detail`: a peer broke a rule; its session ended |
-| `ignored` | `peer`: a frame of a tag that this version does not know, perhaps a newer node's |
+| `misuse` | `peer`, `rule`, `detail`: a peer broke a rule, for which its session ended or what it said was dropped; `count`: so often since the last such event of that peer and rule, of which there is one a minute at most |
+| `ignored` | `peer`, `rule` (unknown_tag: perhaps a newer node's; flood: more was announced than an honest node does; too_many_tasks: more than are remembered), `detail`, `count` (as above) |
 | `actor_failed` | `address`, `error`, `trace` (the traceback, for logs only): a shell raised; a bug of ours |
 | `descriptor` | `file`, `problem`: a descriptor was skipped |
 | `tampered` | `id` (subtask id): a wrapper of a dishonest node changed this result (ground truth for checks) |

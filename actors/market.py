@@ -11,22 +11,24 @@ from claynet.actors.ports import NodeId
 
 
 class Pool:
-    """Offers for one task. The first offer opens a short gathering time; choosing happens only after it."""
+    """Offers for one task, one of each provider. The first offer opens a short gathering time; choosing happens only after it."""
 
     def __init__(self) -> None:
-        self._offers: dict[str, machine.PooledState] = {}
+        self._offers: dict[NodeId, machine.PooledState] = {}
         self.gathering = False
 
     def __len__(self) -> int:
         return len(self._offers)
 
+    def holds(self, provider: NodeId) -> bool:
+        """Tell whether an offer of this provider is here."""
+        return provider in self._offers
+
     def add(self, offer: Offer, body: bytes, now: int) -> list[machine.PooledState]:
         """Pool an offer that came at `now`; an older one of the same provider is replaced and returned."""
-        older = [entry for entry in self._offers.values() if entry.offer.provider == offer.provider]
-        for entry in older:
-            del self._offers[entry.offer.offer_id]
-        self._offers[offer.offer_id] = machine.PooledState(status=machine.INITIAL, offer=offer, body=body, expires=now + offer.lifetime)
-        return [machine.step(entry, "declined") for entry in older if entry.offer.offer_id != offer.offer_id]
+        older = self._offers.pop(offer.provider, None)
+        self._offers[offer.provider] = machine.PooledState(status=machine.INITIAL, offer=offer, body=body, expires=now + offer.lifetime)
+        return [machine.step(older, "declined")] if older is not None and older.offer.offer_id != offer.offer_id else []
 
     def expire(self, now: int) -> list[machine.PooledState]:
         """Take out and return offers past their time."""
@@ -43,5 +45,5 @@ class Pool:
 
     def _take(self, entries: list[machine.PooledState], name: str) -> list[machine.PooledState]:
         for entry in entries:
-            del self._offers[entry.offer.offer_id]
+            del self._offers[entry.offer.provider]
         return [machine.step(entry, name) for entry in entries]

@@ -89,11 +89,12 @@ class PeerLost(Message, frozen=True):
 
 
 class SessionEnded(Message, frozen=True):
-    """A session tells its parent that it is over."""
+    """A session tells its parent that it is over; `flooded` when its peer said more than it may."""
 
     address: Address
     peer: NodeId
     reason: str
+    flooded: bool = False
 
 
 class PeerCalled(Message, frozen=True):

@@ -6,6 +6,7 @@ Knows every shell and in which order they start. Must not know which ports it is
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from claynet.actors.app_manager import AppManager
@@ -33,6 +34,7 @@ from claynet.actors.messages import (
 from claynet.actors.ports import ActorFailed, Address
 from claynet.actors.shell import Shell, handles
 from claynet.actors.switchboard import Switchboard
+from claynet.actors.tally import TalliedSink
 from claynet.actors.task_computer import TaskComputer
 from claynet.actors.task_manager import TaskManager
 from claynet.actors.world import Ports
@@ -56,7 +58,7 @@ class Node:
 
     def __init__(self, config: NodeConfig, ports: Ports) -> None:
         self.config = config
-        self.ports = ports
+        self.ports = replace(ports, sink=TalliedSink(ports.sink, ports.clock))
         self.prefix = f"{config.name}#{config.life}"
         self._entropy = ports.entropy.stream(f"node/{config.life}")
         self._started: list[Address] = []
@@ -68,7 +70,7 @@ class Node:
 
     def start(self) -> None:
         """Start every shell, in dependency order; stops what it started when one cannot."""
-        config, ports = self.config, self.ports
+        config = self.config
         try:
             self._spawn(Root, self.root, Address(""))
             self._spawn(Switchboard, self.switchboard, self.root, self.task_manager, self.task_computer)
@@ -84,7 +86,7 @@ class Node:
         except BaseException:
             self.stop()
             raise
-        ports.sink.emit("node", state="started", id=ports.signer.node_id)
+        self.ports.sink.emit("node", state="started", id=self.ports.signer.node_id)
 
     def stop(self) -> None:
         """Stop the shells in reverse, then links and services."""

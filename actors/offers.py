@@ -53,7 +53,8 @@ class Offers(ProviderBase):
                 self._make_offers()
             return
         if len(frame.body) > MOST_HEADER or self._announcers.get(header.requestor, 0) >= MOST_TASKS:
-            self.ports.sink.emit("ignored", peer=header.requestor)
+            detail = f"tasks of at most {MOST_HEADER} bytes each are remembered, {MOST_TASKS} of one requestor"
+            self.ports.sink.emit("ignored", peer=header.requestor, rule="too_many_tasks", detail=detail)
             return
         self._announcers[header.requestor] = self._announcers.get(header.requestor, 0) + 1
         state = machine.OfferingState(status=machine.INITIAL, header=header, body=frame.body)

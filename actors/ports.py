@@ -250,6 +250,9 @@ class Network(Protocol):
     def send(self, link: LinkId, data: bytes) -> None:
         """Send encoded bytes. On a link that is down or unknown they are dropped."""
 
+    def waiting(self, link: LinkId) -> int:
+        """How many bytes sent on this link have not left this node yet, about; 0 for one that is down or unknown."""
+
     def close(self, link: LinkId) -> None:
         """Close; bytes already sent still arrive, then the peer hears LinkDown. Idempotent."""
 

@@ -47,6 +47,7 @@ _REQUESTOR = {
     "lifetime": ("the offer holds for no time, or for more than an hour", "nothing: that provider does not keep the rules"),
     "funds": ("too few tokens are free", "earn or get tokens, or end other tasks; in a scenario: raise `balance`"),
     "no_work": ("nothing is pending now", "nothing: it is asked again when something is"),
+    "too_many": ("it has as many offers open here as one provider may have", "nothing: it offers again when some were answered"),
     "replaced": ("the same provider made a newer offer", "nothing"),
     "app_refused": ("the app gives this node no subtask now", "ask the app's author"),
     "app_error": ("NextSubtask or its files failed", "read the detail"),

@@ -7,18 +7,23 @@ TaskManager or the TaskComputer by tag. A peer's misuse ends the session, never 
 from __future__ import annotations
 
 from claynet import __version__
+from claynet.actors.core.allowance import Meter, excess
 from claynet.actors.core.frames import FrameError, FrameReader, framed, framed_chunk, is_signed, open_body, seal
 from claynet.actors.core.records import EVIDENCE, MAJOR, MINOR, SIGNER, Bye, Chunk, Decline, Hello, Missing, Record, Want
 from claynet.actors.messages import BlobsFailed, FetchBlobs, FromPeer, Grant, PeerCalled, Revoke, SendTo, SessionEnded, TimerFired
-from claynet.actors.ports import SECOND, Address, LinkBytes, LinkDown, LinkFailed, LinkId, LinkUp, NodeId
+from claynet.actors.ports import MILLISECOND, SECOND, Address, LinkBytes, LinkDown, LinkFailed, LinkId, LinkUp, NodeId
 from claynet.actors.shell import Shell, handles
-from claynet.actors.transfers import Downloads, serve
+from claynet.actors.transfers import Downloads, Uploads
 from claynet.actors.world import Ports
 
 FOR_REQUESTOR = frozenset({"offer", "taken", "refused", "report", "failed", "verdict_seen", "payment_seen", "cancel_seen"})
 FOR_PROVIDER = frozenset({"header", "gone", "assignment", "received", "acceptance", "rejection", "payment", "cancel"})
 IDLE_LIMIT = 120 * SECOND
 """A session on which nothing moved for so long is closed; it comes back on need."""
+FLOOD = "flood"
+"""The rule that a peer breaks who says more of a kind than `core/allowance.py` grants."""
+_LOOK = 20 * MILLISECOND
+"""Between two looks at whether what was said has left, while more is wanted."""
 
 
 class TaskSession(Shell):
@@ -45,7 +50,10 @@ class TaskSession(Shell):
         self._greeted = False
         self._over = False
         self._queue: list[bytes] = []
+        self._meter = Meter()
         self._downloads = Downloads(ports.blobs, self._say)
+        self._uploads = Uploads(ports.blobs, self._say, self._granted.__contains__, self._waiting)
+        self._looks = False
         self._moved = 0
 
     def on_start(self) -> None:
@@ -98,11 +106,15 @@ class TaskSession(Shell):
         self._answer_fetches(self._downloads.begin(message))
 
     @handles(TimerFired)
-    def on_idle(self, _message: TimerFired) -> None:
-        """Close when nothing moved for a while."""
-        quiet = self.ports.clock.monotonic() - self._moved
+    def on_timer(self, message: TimerFired) -> None:
+        """Give more of what is wanted; close when nothing moved for a while."""
         if self._over:
             return
+        if message.slot == "give":
+            self._looks = False
+            self._give()
+            return
+        quiet = self.ports.clock.monotonic() - self._moved
         if quiet >= IDLE_LIMIT and not self._downloads.busy:
             self._say(Bye("idle", "nothing to say"))
             self._end("idle", "nothing moved on it for a while")
@@ -124,9 +136,11 @@ class TaskSession(Shell):
     def _frame(self, body: bytes) -> None:
         frame = open_body(body)
         if frame is None:
-            self.ports.sink.emit("ignored", peer=self._peer)
+            self._count("unknown tag")
+            self.ports.sink.emit("ignored", peer=self._peer, rule="unknown_tag", detail="a tag that this version does not know")
             return
         record = frame.record
+        self._count(frame.tag, len(body))
         if isinstance(record, Hello):
             if record.major != MAJOR:
                 self._say(Bye("version", f"this node speaks version {MAJOR}, the peer {record.major}"))
@@ -153,13 +167,33 @@ class TaskSession(Shell):
 
     def _own(self, record: Record) -> None:
         if isinstance(record, Want):
-            serve(record, self.ports.blobs, record.digest in self._granted, self._say)
+            if record.digest not in self._granted:
+                self._count("want not granted")
+            if not self._uploads.want(record):
+                raise FrameError(FLOOD, f"want: {self._uploads.held} of them wait already")
+            self._give()
         elif isinstance(record, Chunk):
+            if not self._downloads.fits(record):
+                self._count("chunk not asked for")
             self._answer_fetches(self._downloads.chunk(record))
         elif isinstance(record, Missing):
             self._answer_fetches(self._downloads.missing(record))
         elif isinstance(record, Bye):
             self._end(record.rule, f"the peer said: {record.detail}")
+
+    def _count(self, kind: str, size: int = 0) -> None:
+        if not self._meter.take(kind, self.ports.clock.monotonic(), size):
+            raise FrameError(FLOOD, excess(kind))
+
+    def _give(self) -> None:
+        self._uploads.go_on()
+        if self._uploads.held and not self._looks:
+            self._looks = True
+            clock = self.ports.clock
+            clock.call_at(clock.monotonic() + _LOOK, self.address, TimerFired("", "give"))
+
+    def _waiting(self) -> int:
+        return 0 if self._link is None else self.ports.network.waiting(self._link)
 
     def _begin(self, link: LinkId) -> None:
         self._link = link
@@ -186,9 +220,9 @@ class TaskSession(Shell):
     def _misuse(self, rule: str, detail: str) -> None:
         self.ports.sink.emit("misuse", peer=self._peer, rule=rule, detail=detail)
         self._say(Bye(rule, detail))
-        self._end(rule, detail)
+        self._end(rule, detail, flooded=rule == FLOOD)
 
-    def _end(self, rule: str, detail: str) -> None:
+    def _end(self, rule: str, detail: str, *, flooded: bool = False) -> None:
         if self._over:
             return
         self._over = True
@@ -196,7 +230,7 @@ class TaskSession(Shell):
             self.ports.network.close(self._link)
         for fetch in self._downloads.drop():
             self.tell(fetch.reply_to, BlobsFailed(fetch.fetch_id, rule, detail, again=True))
-        self.tell(self.parent, SessionEnded(self.address, self._peer, f"{rule}: {detail}"))
+        self.tell(self.parent, SessionEnded(self.address, self._peer, f"{rule}: {detail}", flooded))
         self.ports.system.stop(self.address)
 
     def _watch_idle(self) -> None:

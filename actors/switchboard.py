@@ -5,13 +5,21 @@ Knows which peer has a session and which blobs each peer may read. Must not know
 
 from __future__ import annotations
 
+from claynet.actors.core.allowance import Meter, excess
 from claynet.actors.core.frames import FrameError, framed, is_signed, open_body, seal
-from claynet.actors.core.records import HeadersWanted
+from claynet.actors.core.records import Bye, HeadersWanted, Record
 from claynet.actors.messages import Announce, FetchBlobs, FromPeer, Grant, PeerCalled, PeerLost, Revoke, SendTo, SessionEnded
-from claynet.actors.ports import ActorFailed, Address, Announced, LinkId, LinkUp, NodeId
-from claynet.actors.session import TaskSession
+from claynet.actors.ports import SECOND, ActorFailed, Address, Announced, LinkId, LinkUp, NodeId
+from claynet.actors.session import FLOOD, TaskSession
 from claynet.actors.shell import Shell, handles
 from claynet.actors.world import Ports
+
+MOST_SESSIONS = 8
+"""Of one peer: honest ones have two, when both ends called at once, and one more for each link that is dead and does not know it yet."""
+COOL_DOWN = 60 * SECOND
+"""How long a peer whose session ended for a flood is not let in again."""
+_MOST_KNOWN = 1024
+"""Peers whose announcements are counted, and peers that are kept out: of more, those longest unheard of are forgotten."""
 
 
 class Switchboard(Shell):
@@ -25,6 +33,9 @@ class Switchboard(Shell):
         """Per peer: its sessions; the first is the one we speak on."""
         self._peers: dict[Address, NodeId] = {}
         self._grants: dict[NodeId, dict[str, int]] = {}
+        self._announcers: dict[NodeId, Meter] = {}
+        self._kept_out: dict[NodeId, int] = {}
+        """Until when, by the monotonic clock."""
         self._made = 0
 
     def on_start(self) -> None:
@@ -69,6 +80,11 @@ class Switchboard(Shell):
     @handles(LinkUp)
     def on_incoming(self, message: LinkUp) -> None:
         """A peer called. Where both ends called at once both links may stand; the first session stays the one we speak on."""
+        refusal = self._refusal(message.peer)
+        if refusal is not None:
+            self.ports.network.send(message.link, framed(self._seal(refusal)))
+            self.ports.network.close(message.link)
+            return
         self._spawn(message.peer, message.link)
         self._ask_for_headers(message.peer)
 
@@ -79,7 +95,7 @@ class Switchboard(Shell):
 
     def _ask_for_headers(self, peer: NodeId) -> None:
         if self._computer is not None:  # its tasks were announced before we knew each other
-            wanted = seal(HeadersWanted(self.ports.signer.node_id), self.ports.signer.sign)
+            wanted = self._seal(HeadersWanted(self.ports.signer.node_id))
             self.ports.network.announce(framed(wanted), peer)
 
     @handles(Announce)
@@ -107,13 +123,22 @@ class Switchboard(Shell):
         if target is None or peer == self.ports.signer.node_id:
             return
         if not is_signed(frame, self.ports.signer.verify):
-            self.ports.sink.emit("misuse", peer=peer, rule="bad_signature", detail=f"an announced {frame.tag}")
+            detail = f"an announced {frame.tag}, as if by {peer}"
+            self.ports.sink.emit("misuse", peer="", rule="bad_signature", detail=detail)
+            return
+        if not self._announcer(peer).take(frame.tag, self.ports.clock.monotonic(), len(frame.body)):
+            self.ports.sink.emit("ignored", peer=peer, rule=FLOOD, detail=excess(frame.tag))
             return
         self.tell(target, FromPeer(peer, frame))
 
     @handles(SessionEnded)
     def on_session_ended(self, message: SessionEnded) -> None:
         """Whoever waits for answers of that peer hears it, unless another session to it stands."""
+        if message.flooded:
+            self._kept_out.pop(message.peer, None)
+            self._kept_out[message.peer] = self.ports.clock.monotonic() + COOL_DOWN
+            if len(self._kept_out) > _MOST_KNOWN:
+                del self._kept_out[next(iter(self._kept_out))]
         self._forget(message.address, message.peer, message.reason)
 
     @handles(ActorFailed)
@@ -123,6 +148,27 @@ class Switchboard(Shell):
         peer = self._peers.get(message.address)
         if peer is not None:
             self._forget(message.address, peer, "the session failed")
+
+    def _refusal(self, peer: NodeId) -> Bye | None:
+        """Return what a peer that calls is told when it is not let in."""
+        now = self.ports.clock.monotonic()
+        until = self._kept_out.get(peer, now)
+        if until > now:
+            return Bye(FLOOD, f"come back in {-(-(until - now) // SECOND)} s")
+        self._kept_out.pop(peer, None)
+        if len(self._sessions.get(peer, ())) >= MOST_SESSIONS:
+            return Bye("sessions", f"{MOST_SESSIONS} links to this node stand already")
+        return None
+
+    def _announcer(self, peer: NodeId) -> Meter:
+        meter = self._announcers.pop(peer, None) or Meter()
+        self._announcers[peer] = meter
+        if len(self._announcers) > _MOST_KNOWN:
+            del self._announcers[next(iter(self._announcers))]
+        return meter
+
+    def _seal(self, record: Record) -> bytes:
+        return seal(record, self.ports.signer.sign)
 
     def _forget(self, address: Address, peer: NodeId, reason: str) -> None:
         self._peers.pop(address, None)

@@ -158,12 +158,19 @@ class TaskFlow(RequestorBase):
             self._decline(task.id, offer.provider, offer.offer_id, "no_work", "nothing of the task is pending now")
             return
         pool = self._pools.setdefault(task.id, Pool())
+        if not pool.holds(offer.provider) and self._open_of(offer.provider) >= pools.MOST_OF_ONE:
+            detail = f"{pools.MOST_OF_ONE} offers of this provider are open here, which is all that one may have"
+            self._decline(task.id, offer.provider, offer.offer_id, "too_many", detail)
+            return
         for older in pool.add(offer, frame.body, self.ports.clock.utc()):
             self._decline(task.id, older.offer.provider, older.offer.offer_id, "replaced", "a newer offer came")
         self.ports.sink.emit("offer", task=task.id, name=task.spec.name, provider=offer.provider, price=offer.price, score=offer.score)
         if not pool.gathering:
             pool.gathering = True
             self._keeper.call_after(self._requestor.pool_time, f"pool/{task.id}", "gathered")
+
+    def _open_of(self, provider: NodeId) -> int:
+        return sum(pool.holds(provider) for pool in self._pools.values())
 
     def _offer_problem(self, task: tasks.TaskState, offer: Offer) -> tuple[str, str] | None:
         try:

@@ -6,6 +6,7 @@ Knows the Blobs port and a way to say records. Must not know links, sessions' li
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 from claynet.actors.core.records import Chunk, Missing, Record, Want
@@ -16,6 +17,12 @@ CHUNK = 1024 * 1024
 WINDOW = 4 * CHUNK
 AHEAD = 3
 """Windows asked for and not here yet, so that the giver always has something to send."""
+FILES_AHEAD = 64
+"""Blobs asked for at once; small ones would else come one for each round trip."""
+MOST_IN_FLIGHT = 16 * CHUNK
+"""Bytes said to a peer that have not left this node; a Want beyond waits. `Downloads` never has more than three windows under way."""
+MOST_HELD = 1024
+"""Wants that may wait."""
 
 Answers = list[tuple[Address, object]]
 
@@ -27,11 +34,42 @@ def serve(want: Want, blobs: Blobs, allowed: bool, say: Callable[[Record], None]
         return
     total = blobs.size(want.digest)
     end = min(total, want.offset + max(0, min(want.length, WINDOW)))
-    if total == 0:
-        say(Chunk(want.digest, 0, 0, memoryview(b"")))
+    if want.offset >= total:
+        say(Chunk(want.digest, total, total, memoryview(b"")))  # else the asker would wait for what does not come
     for offset in range(want.offset, end, CHUNK):
         data = blobs.read(want.digest, offset, min(CHUNK, end - offset))
         say(Chunk(want.digest, offset, total, memoryview(data)))
+
+
+class Uploads:
+    """The giving end: no more than some windows are on their way at once, however many are wanted."""
+
+    def __init__(self, blobs: Blobs, say: Callable[[Record], None], granted: Callable[[Digest], bool], waiting: Callable[[], int]) -> None:
+        """`granted` tells which blobs the peer may read, `waiting` how many bytes have not left this node yet."""
+        self._blobs = blobs
+        self._say = say
+        self._granted = granted
+        self._waiting = waiting
+        self._held: deque[Want] = deque()
+
+    @property
+    def held(self) -> int:
+        """Wants that wait."""
+        return len(self._held)
+
+    def want(self, want: Want) -> bool:
+        """Answer now or later; False when too many wait already."""
+        if len(self._held) >= MOST_HELD:
+            return False
+        self._held.append(want)
+        self.go_on()
+        return True
+
+    def go_on(self) -> None:
+        """Answer as many as may be on their way."""
+        while self._held and self._waiting() < MOST_IN_FLIGHT:
+            want = self._held.popleft()
+            serve(want, self._blobs, self._granted(want.digest), self._say)
 
 
 class Downloads:
@@ -43,6 +81,12 @@ class Downloads:
         self._fetches: dict[str, tuple[FetchBlobs, set[Digest]]] = {}
         self._asked: dict[Digest, tuple[FileRef, int]] = {}
         """Per blob under way: what it is, and where the last window asked for ends."""
+        self._under_way: dict[Digest, int] = {}
+        """Per blob under way: bytes asked for and not here yet."""
+        self._queue: dict[Digest, FileRef] = {}
+        """Blobs whose turn comes."""
+        self._from_here: set[Digest] = set()
+        """Blobs under way of which every byte came by this link: when they are wrong, this peer is."""
 
     @property
     def busy(self) -> bool:
@@ -55,10 +99,12 @@ class Downloads:
         if not missing:
             return [(fetch.reply_to, BlobsFetched(fetch.fetch_id))]
         self._fetches[fetch.fetch_id] = (fetch, set(missing))
-        for file in missing.values():
-            if file.digest not in self._asked:
-                self._ask(file)
-        return []
+        self._queue.update((digest, file) for digest, file in missing.items() if digest not in self._asked)
+        return self._next()
+
+    def fits(self, chunk: Chunk) -> bool:
+        """Tell whether these are the next bytes of a blob that was asked for."""
+        return chunk.digest in self._asked and chunk.offset == self._blobs.partial(chunk.digest)
 
     def chunk(self, chunk: Chunk) -> Answers:
         """Take bytes; ask for the next window, or answer whoever waited for this blob."""
@@ -77,6 +123,9 @@ class Downloads:
         try:
             whole = self._blobs.extend(chunk.digest, chunk.offset, chunk.data, chunk.total)
         except CorruptBlobError as error:
+            if chunk.digest not in self._from_here:  # what an earlier life or another peer left was wrong
+                self._ask(file, 0)
+                return []
             return self._fail(chunk.digest, "wrong_digest", str(error))
         except ValueError:  # of two links one was faster, between the look above and now
             return self._ask_again(file, until, chunk)
@@ -85,7 +134,7 @@ class Downloads:
         if whole:
             return self._have(chunk.digest)
         self._ask_ahead(file, chunk.offset + len(chunk.data), until)
-        return []
+        return self._next() if self._queue else []
 
     def missing(self, record: Missing) -> Answers:
         """The peer does not give it."""
@@ -97,20 +146,46 @@ class Downloads:
     def drop(self) -> list[FetchBlobs]:
         """The link is over: return the fetches that were under way."""
         fetches = [fetch for fetch, _ in self._fetches.values()]
-        self._fetches.clear()
-        self._asked.clear()
+        for kept in (self._fetches, self._asked, self._under_way, self._queue, self._from_here):
+            kept.clear()
         return fetches
 
-    def _ask(self, file: FileRef) -> None:
-        offset = self._blobs.partial(file.digest)
-        self._ask_ahead(file, offset, offset)
+    def _next(self) -> Answers:
+        """Ask for blobs whose turn has come."""
+        answers: Answers = []
+        while self._queue and len(self._asked) < FILES_AHEAD and sum(self._under_way.values()) <= (AHEAD - 1) * WINDOW:
+            digest = next(iter(self._queue))
+            file = self._queue.pop(digest)
+            if not any(digest in missing for _, missing in self._fetches.values()):
+                continue  # its fetch has failed
+            if self._blobs.has(digest):
+                answers += self._waited_for(digest)
+                continue
+            here = self._blobs.partial(digest)
+            if here > file.size:  # left by one who lied about the size
+                self._blobs.delete(digest)
+                here = 0
+            if here == file.size > 0:  # all is here, and a crash came before it was looked at
+                self._asked[digest], self._under_way[digest] = (file, here), 0
+                answers += self.chunk(Chunk(digest, here, here, memoryview(b"")))
+            else:
+                self._ask(file, here)
+        return answers
+
+    def _ask(self, file: FileRef, here: int) -> None:
+        if not here:
+            self._from_here.add(file.digest)
+        self._ask_ahead(file, here, here)
 
     def _ask_ahead(self, file: FileRef, here: int, until: int) -> None:
-        """Ask for windows after `until`, as long as not too many are under way; for the first one of an empty blob too."""
-        while until == 0 or (until < file.size and until + WINDOW <= here + AHEAD * WINDOW):
+        """Ask for windows after `until`, as long as not too many are under way; for the first one in any case."""
+        until = max(until, here)
+        others = sum(self._under_way.values()) - self._under_way.get(file.digest, 0)
+        while until == here or (until < file.size and others + until + WINDOW <= here + AHEAD * WINDOW):
             self._say(Want(file.digest, until, WINDOW))
             until += WINDOW
         self._asked[file.digest] = (file, until)
+        self._under_way[file.digest] = min(until, file.size) - here
 
     def _ask_again(self, file: FileRef, until: int, chunk: Chunk) -> Answers:
         """A chunk that does not fit: another link was faster, or something was lost. Ask anew once nothing that fits can come."""
@@ -120,7 +195,10 @@ class Downloads:
         return []
 
     def _have(self, digest: Digest) -> Answers:
-        del self._asked[digest]
+        self._over(digest)
+        return [*self._waited_for(digest), *self._next()]
+
+    def _waited_for(self, digest: Digest) -> Answers:
         answers: Answers = []
         for fetch, missing in list(self._fetches.values()):
             missing.discard(digest)
@@ -129,11 +207,15 @@ class Downloads:
                 answers.append((fetch.reply_to, BlobsFetched(fetch.fetch_id)))
         return answers
 
+    def _over(self, digest: Digest) -> None:
+        del self._asked[digest], self._under_way[digest]
+        self._from_here.discard(digest)
+
     def _fail(self, digest: Digest, rule: str, detail: str) -> Answers:
-        del self._asked[digest]
+        self._over(digest)
         answers: Answers = []
         for fetch, missing in list(self._fetches.values()):
             if digest in missing:
                 del self._fetches[fetch.fetch_id]
                 answers.append((fetch.reply_to, BlobsFailed(fetch.fetch_id, rule, detail, again=False)))
-        return answers
+        return [*answers, *self._next()]

@@ -102,6 +102,10 @@ class _Heard:
         self._sent(link, data)
         self._network.send(link, data)
 
+    def waiting(self, link: LinkId) -> int:
+        """Pass on."""
+        return self._network.waiting(link)
+
     def close(self, link: LinkId) -> None:
         """Pass on."""
         self._network.close(link)

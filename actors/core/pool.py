@@ -18,6 +18,8 @@ TABLE = {
 }
 FINAL = frozenset({"chosen", "expired", "declined"})
 INITIAL = "pooled"
+MOST_OF_ONE = 256
+"""Offers of one provider that may be open on a node, one for each task: as many as the slots that a provider may have."""
 MOST_LIFETIME = 3_600_000_000_000
 """Longest lifetime of an offer, ns."""
 

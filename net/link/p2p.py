@@ -202,6 +202,11 @@ class P2PNetwork:
             self.sent += 1
             found.send(data)
 
+    def waiting(self, link: LinkId) -> int:
+        """How many bytes sent on this link wait for the socket to take them; 0 for one that is down or unknown."""
+        found = self._links.get(link)
+        return 0 if found is None else found.queued
+
     def close(self, link: LinkId) -> None:
         """Close; bytes already sent still arrive, then the peer hears LinkDown. Idempotent."""
         found = self._roll.forget(link)

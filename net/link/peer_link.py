@@ -133,6 +133,12 @@ class PeerLink:
         with self._condition:
             return self._state is _State.ENDED and not self._kept
 
+    @property
+    def queued(self) -> int:
+        """Bytes that wait to be sent; 0 when it has ended."""
+        with self._condition:
+            return 0 if self._state is _State.ENDED else self._queued
+
     def send(self, data: bytes) -> None:
         """Queue link bytes. Past the bound the link is cut; on one that is not open they are dropped."""
         pieces = link_frame(data)

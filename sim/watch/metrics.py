@@ -70,7 +70,7 @@ class Metrics:
         elif kind == "task":
             self.task_states[str(fields["id"])] = str(fields["state"])
         elif kind in self._plain:
-            self._plain[kind] += 1
+            self._plain[kind] += int(str(fields.get("count", 1)))
         elif kind == "evidence" and fields["tag"] == "rejection":
             self._rejected.add(str(fields["id"]))
         elif kind == "payment":

@@ -109,6 +109,12 @@ class SimHandle:
             if end is not None and end.open and data:
                 end.out.put(data)
 
+    def waiting(self, link: LinkId) -> int:
+        """How many bytes of this link wait for the node's uplink; 0 for one that is down or unknown."""
+        with self.fabric.lock:
+            end = self._ends.get(link)
+            return end.out.waiting if end is not None and end.open else 0
+
     def close(self, link: LinkId) -> None:
         """Close; bytes already sent still arrive, then the peer hears LinkDown. Idempotent."""
         with self.fabric.lock:

@@ -113,6 +113,15 @@ class Wire:
         """Tell whether nothing is on the way."""
         return not self._queue
 
+    @property
+    def waiting(self) -> int:
+        """Bytes put in that the sender's uplink, which other links share, has not taken yet; no more than what this queue holds."""
+        bandwidth = self.path.quality.bandwidth
+        if not bandwidth:
+            return 0
+        ahead = max(0, self.path.source.up_free - self._scheduler.now()) * bandwidth // (8 * SECOND)
+        return min(ahead, sum(len(item.content) for item in self._queue if not isinstance(item.content, Ended)))
+
     def put(self, content: bytes | Ended) -> None:
         """Send now."""
         path, ready = self.path, self._scheduler.now()

@@ -150,7 +150,7 @@ class WatchedNetwork:
         self._inner = inner
         self._saw = saw
         self._readers: dict[LinkId, FrameReader] = {}
-        for name in ("listen", "connect", "attach", "close", "shutdown"):
+        for name in ("listen", "connect", "attach", "waiting", "close", "shutdown"):
             setattr(self, name, getattr(inner, name))
 
     def send(self, link: LinkId, data: bytes) -> None:
@@ -557,7 +557,7 @@ class World:
 
     def clean(self) -> None:
         """No bug of ours, and no honest node took another for a cheat."""
-        for kind in ("actor_failed", "misuse"):
+        for kind in ("actor_failed", "misuse", "ignored"):
             assert not self.seen(kind), f"{self.seen(kind)[0].fields}\n{self.story()}"
         assert self.system.failures == 0
 

@@ -94,7 +94,7 @@ class Watch:
             self.received[fields["id"]] += 1
             if self.received[fields["id"]] > 1:
                 self._wrong(f"payment {fields['id']} was received twice")
-        elif event.kind in ("actor_failed", "misuse"):
+        elif event.kind in ("actor_failed", "misuse", "ignored"):
             self._wrong(f"{event.node}: {event.kind} {fields}")
         elif event.kind == "runtime":
             self.runtimes[fields["id"]] = fields["state"]

@@ -66,6 +66,18 @@ class NetworkContract:
         assert received(b.box, far) == whole
         assert received(a.box, near) == other
 
+    def test_what_waits_to_be_sent_is_told_and_gets_less(self, world):
+        a, b = world.join("a"), world.join("b")
+        near, far = linked(world, a, b)
+        assert a.network.waiting(near) == 0
+        for _ in range(20):
+            a.network.send(near, bytes(500_000))
+            assert 0 <= a.network.waiting(near) <= 11_000_000
+        world.driver.until(lambda: sum(len(message.data) for message in b.box.of(LinkBytes) if message.link == far) == 10_000_000)
+        world.driver.until(lambda: a.network.waiting(near) == 0)
+        a.network.close(near)
+        assert a.network.waiting(near) == 0
+
     def test_what_comes_before_attach_is_kept_and_comes_first(self, world):
         a, b = world.join("a"), world.join("b")
         near, far = linked(world, a, b, attach=False)
