@@ -128,6 +128,12 @@ class PeerLink:
             return self._state is _State.ENDED
 
     @property
+    def is_open(self) -> bool:
+        """Whether anything may be sent on it still."""
+        with self._condition:
+            return self._state is _State.OPEN
+
+    @property
     def forgettable(self) -> bool:
         """Whether the link has ended and nothing of it is kept for anybody."""
         with self._condition:

@@ -68,8 +68,8 @@ class Roll:
             return {link.peer: link for link in self._links.values()}
 
     def direct(self) -> dict[NodeId, PeerLink]:
-        """Return, for each peer, the latest link that no relay carries."""
-        return {link.peer: link for link in self.serving() if link.way.relay is None}
+        """Return, for each peer, the latest open link that no relay carries."""
+        return {link.peer: link for link in self.serving() if link.way.relay is None and link.is_open}
 
     def at(self, place: Place) -> NodeId | None:
         """Return who is linked at a place."""

@@ -397,6 +397,7 @@ def test_a_blocked_node_is_not_relayed_and_loses_what_it_has(make: Desk) -> None
     for node, link in ((y, here), (x, there)):
         assert "the relay ended it: one of the two is blocked at the relay" in down(node, link)
     relay.counts(lambda now: now.pairs == 0)
+    relay.heard.first(LinkDown)
     assert "refused: it is blocked here: a nuisance" in why_not(y, x)
     x.heard_of(y, relay)
     assert f"node {y.id[:12]} has no link to this relay" in why_not(x, y)
