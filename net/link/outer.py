@@ -39,10 +39,10 @@ def outer_frame(kind: int, payload: bytes = b"") -> bytes:
     return _HEAD.pack(kind, len(payload)) + payload
 
 
-def link_frame(data: bytes) -> tuple[bytes | memoryview, ...]:
+def link_frame(data: bytes | memoryview) -> tuple[bytes | memoryview, ...]:
     """Return frames of link bytes as pieces to be sent one after the other; long data is not copied."""
     if len(data) < _LONG:
-        return (_HEAD.pack(LINK, len(data)) + data,)
+        return (b"".join((_HEAD.pack(LINK, len(data)), data)),)
     view = memoryview(data)
     parts = (view[at : at + MAX_PAYLOAD] for at in range(0, len(data), MAX_PAYLOAD))
     return tuple(piece for part in parts for piece in (_HEAD.pack(LINK, len(part)), part))

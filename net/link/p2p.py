@@ -204,7 +204,7 @@ class P2PNetwork:
 
     def waiting(self, link: LinkId) -> int:
         """How many bytes sent on this link wait for the socket to take them; 0 for one that is down or unknown."""
-        found = self._links.get(link)
+        found = self._roll.find(link)
         return 0 if found is None else found.queued
 
     def close(self, link: LinkId) -> None:

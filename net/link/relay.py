@@ -19,7 +19,7 @@ from claynet.net.link import relay_records
 from claynet.net.link.allowance import Hourly, Pace
 from claynet.net.link.handshake import HandshakeError
 from claynet.net.link.introduce import describe, splice, turn_away
-from claynet.net.link.outer import GOODBYE, LINK, OuterError, OuterReader, outer_frame
+from claynet.net.link.outer import GOODBYE, LINK, OuterError, OuterReader, link_frame, outer_frame
 from claynet.net.link.relay_records import TOKEN_SIZE, Come, Errand, Meet, Wanted
 from claynet.net.link.tls import TlsStream
 
@@ -318,7 +318,7 @@ class Relay:
             with sink.speaking:
                 sink.stream.finish()
 
-    def _pass_on(self, pair: _Pair, sink: _Side, payload: bytes, limits: RelayLimits) -> None:
+    def _pass_on(self, pair: _Pair, sink: _Side, payload: bytes | memoryview, limits: RelayLimits) -> None:
         now = time.monotonic_ns()
         with self._condition:
             has_room = self._hourly.take(now, len(payload))
@@ -330,7 +330,7 @@ class Relay:
             with sink.speaking:
                 if not pair.why:
                     sink.stream.set_timeout(limits.idle)
-                    sink.stream.send(outer_frame(LINK, payload))
+                    sink.stream.send(*link_frame(payload))
         except OSError as error:
             self._end(pair, f"node {sink.node[:12]} does not read ({describe(error)})")
             return

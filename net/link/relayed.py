@@ -77,7 +77,7 @@ class RelayedSocket:
             raise ConnectionAbortedError(f"the relay broke the framing: {error}") from None
         for kind, payload in frames:
             if kind == LINK:
-                self._left = memoryview(bytes(self._left) + payload) if self._left else memoryview(payload)
+                self._left = memoryview(b"".join((self._left, payload))) if self._left else memoryview(payload)
             elif kind == GOODBYE and not self._over:
-                said = " ".join(payload.decode("utf-8", "replace").split())
+                said = " ".join(bytes(payload).decode("utf-8", "replace").split())
                 self._over = f"the relay ended it: {said or 'it gave no reason'}"

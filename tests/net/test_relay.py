@@ -149,7 +149,7 @@ class Flipping(Relay):
     def _pass_on(self, pair: _Pair, sink: _Side, payload: bytes, limits: RelayLimits) -> None:
         self.nth -= 1
         if not self.nth:
-            payload = payload[:-1] + bytes([payload[-1] ^ 1])
+            payload = bytes(payload[:-1]) + bytes([payload[-1] ^ 1])
         super()._pass_on(pair, sink, payload, limits)
 
 
