@@ -310,7 +310,10 @@ def test_an_environment_that_does_not_work_is_probed_again_and_then_used() -> No
         task_id = world.create(subtasks=1)
         world.run(20)
         assert declines(world, "environment")
-        assert [event["state"] for event in world.seen("environment", side="provider")] == ["probing", "broken"]
+        assert [event["state"] for event in world.seen("environment", side="provider")] == [
+            "probing",
+            "broken",
+        ] * 4  # after 2, 4 and 8 s again
         place.environment.broken = None
         assert world.finish(task_id).status == "finished"
         assert [event["state"] for event in world.seen("environment", side="provider")][-2:] == ["probing", "ready"]
