@@ -107,9 +107,10 @@ def test_both_ends_are_killed_in_the_middle_and_the_task_finishes(shell: Shell) 
     bob = shell.ask("node", "start", "--detach", data_dir="bob")
     start_alice = ("node", "start", "--detach", *ON_HOST, "--set", f"peers={bob['listens']}")
     shell.run(*start_alice, data_dir="alice")
-    task = shell.ask("task", "create", str(shell.task_file(8, 3)), data_dir="alice")["id"]
     command = [CLAYNET, "events", "--json", "--kind", "subtask", "--data-dir", str(shell.folder / "alice")]
+    # Begun before the task is: on a busy machine all of it could be over before this command listens, and then nothing more comes.
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as events:
+        task = shell.ask("task", "create", str(shell.task_file(8, 3)), data_dir="alice")["id"]
         assert events.stdout is not None
         for line in events.stdout:
             if json.loads(line)["state"] in ("computing", "fetching", "verifying"):
