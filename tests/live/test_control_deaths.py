@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -61,6 +62,7 @@ def test_a_node_that_hangs(desk: Desk) -> None:
     with child(desk.folder, "victim") as node, NodeClient(desk.folder / "victim") as client:
         client.call("Node.GetStatus", api.StatusRequest())
         node.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, node.pid, os.WSTOPPED)  # the signal alone says only that it will stop
         with pytest.raises(NodeTrouble, match="did not answer in time"):
             client.call("Node.GetStatus", api.StatusRequest(), 0.3)
         node.send_signal(signal.SIGCONT)
