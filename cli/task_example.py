@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from claynet.cli.asking import say
-from claynet.cli.control_client import NodeClient, with_node
+from claynet.cli.control_client import with_node
 from claynet.cli.output import DONE, WRONG, Output, note
 from claynet.proto import node_pb2 as api
 
@@ -24,35 +24,42 @@ _GOLEM = (
 
 
 def example(app: str, to: Path | None, data_dir: Path, output: Output) -> int:
-    """Print a task file as YAML with comments, or as JSON; or write it to a file that is not there yet."""
+    """Print a task file for an app of the data dir's node, or write it to a file that is not there yet."""
+    return with_node(data_dir, output, lambda client: tell(client.call("Apps.Show", api.AppId(id=app)), to, output))
 
-    def work(client: NodeClient) -> int:
-        found = client.call("Apps.Show", api.AppId(id=app))
-        golem = {key: value for key, value, _ in _GOLEM}
-        whole = {"golem": {"app_id": found.name, "resources": _resources(found), **golem}, "app": _values(found)}
-        if to is not None:
-            text = json.dumps(whole, indent=2) if output.as_json else "\n".join(_lines(found))
-            try:
-                with to.open("x", encoding="utf-8") as file:
-                    file.write(f"{text}\n")
-            except FileExistsError:
-                return output.error("usage", f"{to} is there already; name another file", code=WRONG)
-            except OSError as error:
-                return output.error("usage", f"{to} cannot be written: {error.strerror}", code=WRONG)
-        if output.as_json:
-            output.result(whole)
-            return DONE
-        if to is None:
-            for line in _lines(found):
-                say(line)
-        else:
-            say(f"written to {to}; change it to what you want, then: claynet task estimate {to}")
-        missing = [name for name, value in _values(found).items() if value is None]
-        if missing:
-            note(f"fill in what the app's descriptor gives no example of: {', '.join(missing)}")
+
+def tell(app: api.App, to: Path | None, output: Output) -> int:
+    """Give it as YAML with comments, or as JSON; return the exit code."""
+    golem = {key: value for key, value, _ in _GOLEM}
+    whole = {"golem": {"app_id": app.name, "resources": _resources(app), **golem}, "app": _values(app)}
+    if to is not None:
+        trouble = _write(to, json.dumps(whole, indent=2) if output.as_json else "\n".join(_lines(app)))
+        if trouble:
+            return output.error("usage", trouble, code=WRONG)
+    if output.as_json:
+        output.result(whole)
         return DONE
+    if to is None:
+        for line in _lines(app):
+            say(line)
+    else:
+        say(f"written to {to}; change it to what you want, then: claynet task estimate {to}")
+    missing = [name for name, value in _values(app).items() if value is None]
+    if missing:
+        note(f"fill in what the app's descriptor gives no example of: {', '.join(missing)}")
+    return DONE
 
-    return with_node(data_dir, output, work)
+
+def _write(path: Path, text: str) -> str:
+    """Write a file that is not there yet; return why not, or nothing."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(f"{text}\n")
+    except FileExistsError:
+        return f"{path} is there already; name another file"
+    except OSError as error:
+        return f"{path} cannot be written: {error.strerror}"
+    return ""
 
 
 def _lines(app: api.App) -> list[str]:

@@ -133,11 +133,7 @@ class _Reader:
                 item.wrong("clock_drift needs virtual time, and the mode is real", "use --mode paced, or clock_offset")
             if isolate == "process" and node.clock_offset:
                 item.wrong("clock_offset needs nodes of one process, and isolate is process", "leave it out: all have this machine's clock")
-        network = read_network(top.section("network"), selectors)
-        if self._given.transport == "p2p" or (self._given.isolate == "process" and self._given.transport is None):
-            network = NetworkPlan("p2p", network.quality)  # the host's network has qualities of its own
-        elif self._given.transport == "simulated":
-            network = replace(network, transport="simulated")
+        network = self._network(top, selectors)
         self._check_transport(top, network, mode, len(nodes))
         self._check_isolation(top, isolate, network, mode, len(nodes))
         task_items = top.items("tasks")
@@ -172,6 +168,12 @@ class _Reader:
             env_override=self._given.env or "",
             notes=_notes(seed is not None, measured if mode == "paced" else frozenset()),
         )
+
+    def _network(self, top: Section, selectors: Selectors) -> NetworkPlan:
+        network, given = read_network(top.section("network"), selectors), self._given
+        if given.transport == "p2p" or (given.isolate == "process" and given.transport is None):
+            return NetworkPlan("p2p", network.quality)  # the host's network has qualities of its own
+        return replace(network, transport="simulated") if given.transport == "simulated" else network
 
     def _schema(self, top: Section) -> None:
         item = top.required("schema")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from claynet.cli import task_example
 from claynet.cli.output import DONE, WRONG, Output
+from claynet.cli.task_example import tell
 from claynet.cli.task_file import read_task_file
 from claynet.proto import node_pb2 as api
 
@@ -22,21 +22,8 @@ TOLD = api.App(
 )
 
 
-@pytest.fixture
-def ask(monkeypatch: pytest.MonkeyPatch):
-    """Run the command against a node that knows one app."""
-
-    class Client:
-        def call(self, method: str, request: api.AppId) -> api.App:
-            assert (method, request.id) == ("Apps.Show", "some/app")
-            return TOLD
-
-    monkeypatch.setattr(task_example, "with_node", lambda _data_dir, _output, work: work(Client()))
-    return lambda to=None, as_json=False: task_example.example("some/app", to, Path("nowhere"), Output(as_json))
-
-
-def test_what_is_printed_is_a_task_file(ask, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert ask() == DONE
+def test_what_is_printed_is_a_task_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tell(TOLD, None, Output(False)) == DONE
     printed = capsys.readouterr()
     assert "fill in what the app's descriptor gives no example of: depth" in printed.err
     assert "  depth:  # how deep\n" in printed.out
@@ -49,14 +36,14 @@ def test_what_is_printed_is_a_task_file(ask, tmp_path: Path, capsys: pytest.Capt
     assert json.loads(request.params_json) == {"depth": 3, "resources": ["a.txt", "b.txt"], "of more": True}
 
 
-def test_as_json_it_is_one_too_and_is_written_only_where_nothing_is(ask, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_as_json_it_is_one_too_and_is_written_only_where_nothing_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "task.json"
-    assert ask(file, as_json=True) == DONE
+    assert tell(TOLD, file, Output(True)) == DONE
     assert json.loads(capsys.readouterr().out) == json.loads(file.read_text())
     assert read_task_file(file).request.app == "some/app"
-    assert ask(file, as_json=True) == WRONG
+    assert tell(TOLD, file, Output(True)) == WRONG
     assert "is there already" in json.loads(capsys.readouterr().out)["error"]["message"]
-    assert ask(tmp_path / "none" / "x.json", as_json=True) == WRONG
+    assert tell(TOLD, tmp_path / "none" / "x.json", Output(True)) == WRONG
 
 
 def test_the_bundled_apps_tell_all_that_is_needed() -> None:
