@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -78,7 +77,6 @@ class Engine:
     def api(self) -> Iterator[Any]:
         """Give docker-py's low-level client. What it raises inside becomes EngineProblem; a hang is found only after the whole time-out."""
         with _translated():
-            self._knock(self._timeout)
             yield self._connected()
 
     def ask(
@@ -138,38 +136,38 @@ class Engine:
             if client is not None:
                 client.close()
 
-    def _knock(self, timeout: float) -> None:
-        """Connect and hang up, so that an engine that is gone is found here: docker-py leaves a socket open when it finds nobody."""
-        path = socket_of(self.url)
-        if path:
-            with socket.socket(socket.AF_UNIX) as door:
-                door.settimeout(timeout)
-                door.connect(path)
-
     def _connected(self) -> Any:
         with self._lock:
             client = self._client
         if client is None:
-            made = self._made("auto", self._timeout)  # it asks for the version: an engine that hangs must keep nobody else waiting
+            made = self._made(self._version(), self._timeout)  # not in the lock: an engine that hangs must keep nobody else waiting
             with self._lock:
                 client = self._client = self._client or made
             if client is not made:
                 made.close()
         return client
 
+    def _version(self) -> str:
+        asking = self._made(_ANY_VERSION, self._timeout)
+        try:
+            return str(asking.version(api_version=False).get("ApiVersion", _ANY_VERSION))
+        finally:
+            asking.close()
+
     def _made(self, version: str, timeout: float) -> Any:
         import docker
+
+        from claynet.envs.docker_transport import mend
 
         given = docker.utils.kwargs_from_env()
         if self._url is not None:
             given = {"base_url": self._url}
-        return docker.APIClient(**given, version=version, timeout=timeout)
+        return mend(docker.APIClient(**given, version=version, timeout=timeout), given.get("base_url"), timeout)
 
     def _problem(self) -> str | None:
         """Ask the cheapest question by a connection of its own; say what is wrong."""
         try:
             with _translated():
-                self._knock(HANG_LIMIT)
                 if self._pinger is None:
                     self._pinger = self._made(_ANY_VERSION, HANG_LIMIT)
                 self._pinger.ping()
