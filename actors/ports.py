@@ -23,7 +23,7 @@ LinkId = NewType("LinkId", int)
 """Names one link of one node's Network handle; never reused by that handle."""
 
 Digest = NewType("Digest", str)
-"""64 lower-case hex digits: BLAKE2b-256 of a blob's bytes."""
+"""64 lower-case hex digits: BLAKE3 of a blob's bytes (`blob_names`)."""
 
 TimerId = NewType("TimerId", int)
 

@@ -8,7 +8,6 @@ whole, verified and durable at the provider. `plain` sends the same file by one 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import socket
 import subprocess
@@ -24,6 +23,7 @@ import pykka
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bench.figures import Figure, in_process, interleaved, rate
+from claynet.actors.blob_names import Namer
 from claynet.actors.config import NodeConfig
 from claynet.actors.messages import BlobsFetched, FetchBlobs, Grant
 from claynet.actors.ports import Address, Digest, FileRef, NodeId
@@ -140,7 +140,7 @@ def send(file: Path) -> None:
             sys.stdin.read()
 
 
-def plain(file: Path, hasher: hashlib.blake2b | None = None) -> float:
+def plain(file: Path, hasher: Namer | None = None) -> float:
     """Receive it into a file, and with a hasher hash and sync it; return bytes a second."""
     size = file.stat().st_size
     with (
@@ -168,7 +168,7 @@ def plain(file: Path, hasher: hashlib.blake2b | None = None) -> float:
 
 def sound(file: Path) -> float:
     """Receive it, hash it, sync it; return bytes a second."""
-    return plain(file, hashlib.blake2b(digest_size=32))
+    return plain(file, Namer())
 
 
 # ---------------------------------------------------------------- the figure

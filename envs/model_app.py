@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from heapq import heappop, heappush
 
+from claynet.actors.blob_names import digest_of
 from claynet.actors.ports import Digest
 from claynet.envs.model_files import Entry, Folder
 from claynet.envs.resolve import DEFAULT_TAG, split_tag
@@ -232,7 +233,7 @@ def _content(kind: str, task_id: str, part: int, given: str, size: int) -> bytes
 
 
 def _digest(entry: Entry) -> Digest:
-    return entry[0] if isinstance(entry, tuple) else Digest(blake2b(entry, digest_size=32).hexdigest())
+    return entry[0] if isinstance(entry, tuple) else digest_of(entry)
 
 
 def _failure(reason: str) -> bytes:

@@ -1,6 +1,6 @@
 """The Blobs port on a folder: one file per blob, named by its digest.
 
-Knows files and BLAKE2b. Must not know where blobs come from or what they hold. A digest string becomes part of a path only
+Knows files. Must not know where blobs come from or what they hold. A digest string becomes part of a path only
 after it was checked to be one. Layout: `ab/cd/DIGEST` whole, `partial/DIGEST` unfinished, `tmp/` being written. A file's time of
 change says when it was last put, extended or asked for.
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import re
 import secrets
@@ -22,6 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from claynet.actors.blob_names import Namer, digest_of
 from claynet.actors.ports import CorruptBlobError, Digest
 from claynet.net.storage.growing import GrowingFile
 
@@ -68,7 +68,7 @@ class DiskBlobs:
 
     def put(self, data: bytes) -> Digest:
         """Store bytes, durable on return. Idempotent. Raises OSError when they cannot be written."""
-        digest = Digest(hashlib.blake2b(data, digest_size=32).hexdigest())
+        digest = digest_of(data)
         if not self.has(digest):
             with self._temporary() as (path, file):
                 file.write(data)
@@ -82,13 +82,13 @@ class DiskBlobs:
         Raises ValueError for a symbolic link or anything but a regular file, OSError when it cannot be read.
         """
         with self._open_regular(path) as source, self._temporary() as (copy, file):
-            hasher = hashlib.blake2b(digest_size=32)
+            namer = Namer()
             size = 0
             while chunk := source.read(_CHUNK):
-                hasher.update(chunk)
+                namer.update(chunk)
                 file.write(chunk)
                 size += len(chunk)
-            digest = Digest(hasher.hexdigest())
+            digest = namer.name()
             if not self.has(digest):
                 self._keep(copy, file, digest)
                 self._let_go(digest)

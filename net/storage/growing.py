@@ -1,17 +1,19 @@
 """An unfinished blob on disk: a file that grows at its end; its digest, and its way to the disk, follow on threads of their own.
 
-Knows one file and BLAKE2b. Must not know which blob it is, or whether the digest is the right one. The digest is made of what the file
+Knows one file. Must not know which blob it is, or whether the digest is the right one. The digest is made of what the file
 says, never of what was meant to be written: a file that an earlier life left behind is read from its beginning. One caller at a time.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
+
+from claynet.actors.blob_names import Namer
+from claynet.actors.ports import Digest
 
 _PIECE = 8 << 20
 """Bytes hashed at once: between two pieces the thread needs the interpreter, and may wait 5 ms for it while others are busy."""
@@ -28,7 +30,7 @@ class GrowingFile:
         """Open or make the file. Raises OSError."""
         self._number = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
         self._size = os.fstat(self._number).st_size
-        self._hasher = hashlib.blake2b(digest_size=32)
+        self._namer = Namer()
         self._digest = _Follower(self._hash, _TO_HASH, f"digest-{path.name[:8]}")
         self._sync = _Follower(self._write_out, _TO_SYNC, f"sync-{path.name[:8]}")
 
@@ -50,11 +52,11 @@ class GrowingFile:
         self._digest.grown(self._size)
         self._sync.grown(self._size)
 
-    def finish(self) -> str:
+    def finish(self) -> Digest:
         """Make what is in it durable; return its digest. Raises OSError."""
         self._sync.rest(self._size)
         self._digest.rest(self._size)
-        return self._hasher.hexdigest()
+        return self._namer.name()
 
     def close(self) -> None:
         """Let go of the file, once."""
@@ -68,7 +70,7 @@ class GrowingFile:
             got = os.preadv(self._number, [piece[: size - done]], done)
             if not got:
                 raise OSError(errno.EIO, "the file has become shorter")
-            self._hasher.update(piece[:got])
+            self._namer.update(piece[:got])
             done += got
         return done
 

@@ -6,7 +6,6 @@ tidy up; copying has a thread of its own, and is taken up again after a crash.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import queue
 import threading
@@ -15,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
+from claynet.actors.blob_names import Namer
 from claynet.actors.events import TASK_FINAL
 from claynet.actors.ports import Blobs, FileRef, Store
 from claynet.net.view.event_hub import Event
@@ -22,6 +22,8 @@ from claynet.net.view.node_view import NodeView
 from claynet.net.view.values import TaskRecord
 
 logger = logging.getLogger(__name__)
+
+_PIECE = 1 << 20
 
 Emit = Callable[..., None]
 
@@ -144,11 +146,10 @@ def _is_same(path: Path, file: FileRef) -> bool:
     if not path.is_file() or path.stat().st_size != file.size:
         return False
     with path.open("rb") as found:
-        return hashlib.file_digest(found, _blake).hexdigest() == file.digest
-
-
-def _blake() -> hashlib.blake2b:
-    return hashlib.blake2b(digest_size=32)
+        namer = Namer()
+        while piece := found.read(_PIECE):
+            namer.update(piece)
+        return namer.name() == file.digest
 
 
 def _inside(name: str) -> PurePosixPath:

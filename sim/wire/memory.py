@@ -14,6 +14,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
+from claynet.actors.blob_names import digest_of
 from claynet.actors.ports import CorruptBlobError, Digest, NodeId
 
 _SIGNATURE_SIZE: Final = 32
@@ -180,8 +181,3 @@ class KeyedSigner:
     def _signature(self, signer: NodeId, data: bytes) -> bytes:
         # The signer's id and the data cannot run into each other: an id has 64 characters.
         return blake2b(signer.encode() + data, key=self._world_key, digest_size=_SIGNATURE_SIZE).digest()
-
-
-def digest_of(data: bytes | bytearray) -> Digest:
-    """Name bytes: hex BLAKE2b-256."""
-    return Digest(blake2b(data, digest_size=32).hexdigest())

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from claynet.actors.blob_names import digest_of
 from claynet.actors.core.frames import MOST, framed, seal
 from claynet.actors.core.records import (
     MAJOR,
@@ -38,7 +39,7 @@ from claynet.actors.core.records import (
     amount_due,
 )
 from claynet.actors.ports import SECOND, Digest, FileRef, NodeId
-from claynet.sim.wire.memory import KeyedSigner, digest_of
+from claynet.sim.wire.memory import KeyedSigner
 from tests.actors.harness import KEY, OPENING, PRICE, TOKEN, Stranger, World
 
 DUE = amount_due(PRICE, 30 * SECOND)

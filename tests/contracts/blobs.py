@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from hashlib import blake2b
 
 import pytest
+from blake3 import blake3
 
 from claynet.actors.ports import Blobs, CorruptBlobError, Digest
 
@@ -14,7 +14,7 @@ DATA = bytes(range(256)) * 40
 
 
 def digest_of(data: bytes) -> Digest:
-    return Digest(blake2b(data, digest_size=32).hexdigest())
+    return Digest(blake3(data).hexdigest())
 
 
 class BlobsContract:

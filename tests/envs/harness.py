@@ -9,6 +9,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TypeVar
 
+from claynet.actors.blob_names import digest_of
 from claynet.actors.environment import Environment, Placement, Runnable, RuntimeBackend
 from claynet.actors.ports import Digest, FileRef, Outcome, Work
 from claynet.envs.docker_cpu import DockerCpuEnvironment
@@ -32,7 +33,7 @@ class MemoryBlobs:
         self.data: dict[Digest, bytes] = {}
 
     def put(self, data: bytes) -> Digest:
-        digest = Digest(blake2b(data, digest_size=32).hexdigest())
+        digest = digest_of(data)
         self.data[digest] = data
         return digest
 

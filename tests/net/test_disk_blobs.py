@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import resource
 import subprocess
@@ -12,13 +11,14 @@ import threading
 from pathlib import Path
 
 import pytest
+from blake3 import blake3
 
 from claynet.actors.ports import Blobs, CorruptBlobError, Digest
 from claynet.net.storage.disk_blobs import DiskBlobs, _copy
 
 
 def digest_of(data: bytes) -> Digest:
-    return Digest(hashlib.blake2b(data, digest_size=32).hexdigest())
+    return Digest(blake3(data).hexdigest())
 
 
 @pytest.fixture

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 from pathlib import Path
 
 import pytest
+from blake3 import blake3
 
 from claynet.net.storage import growing
 from claynet.net.storage.growing import GrowingFile
@@ -16,7 +16,7 @@ MIB = 1 << 20
 
 
 def digest_of(data: bytes) -> str:
-    return hashlib.blake2b(data, digest_size=32).hexdigest()
+    return blake3(data).hexdigest()
 
 
 @pytest.fixture
