@@ -21,8 +21,9 @@ from claynet.envs import registry
 from claynet.envs.registry import EnvironmentKind, EnvironmentSettings
 from claynet.envs.resolve import AppTable
 from claynet.net.link.relay import RelayLimits
-from claynet.net.live import OPENING_BALANCE, MakeEnvironments
+from claynet.net.live import OPENING_BALANCE, LinkOptions, MakeEnvironments
 from claynet.net.settings.node_settings import NodeSettings
+from claynet.net.settings.setting_keys import NOWHERE
 
 _MIB = 2**20
 
@@ -64,11 +65,16 @@ def name_of(settings: NodeSettings) -> str:
     return settings.name or re.sub(r"[^A-Za-z0-9._-]", "-", platform.node())[:63].strip(".-") or "node"
 
 
-def relay_limits(settings: NodeSettings) -> RelayLimits | None:
-    """Return what the node lends as a relay; None: it is none."""
-    if not settings.relay_serve:
-        return None
-    return RelayLimits(pairs=settings.relay_pairs, rate=settings.relay_rate, hourly=settings.relay_hourly, idle=settings.relay_idle)
+def link_options(settings: NodeSettings) -> LinkOptions:
+    """Return how the node is reached."""
+    lent = RelayLimits(pairs=settings.relay_pairs, rate=settings.relay_rate, hourly=settings.relay_hourly, idle=settings.relay_idle)
+    return LinkOptions(
+        host="" if settings.listen_host == NOWHERE else settings.listen_host,
+        port=settings.listen_port,
+        network=settings.network,
+        relay=lent if settings.relay_serve else None,
+        meets=settings.relay_use,
+    )
 
 
 def _environments_of(settings: NodeSettings) -> MakeEnvironments:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -56,6 +56,22 @@ class _Lives(msgspec.Struct, frozen=True, tag="lives"):
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class LinkOptions:
+    """How a node is reached."""
+
+    host: str = "127.0.0.1"
+    """Where it listens; empty: it cannot be called."""
+    port: int = 0
+    """0: one is chosen."""
+    network: str = ""
+    """Nodes of another network are not talked to."""
+    relay: RelayLimits | None = None
+    """What it lends as a relay; None: nothing."""
+    meets: bool = True
+    """Whether it meets others at relays."""
+
+
 class LiveNode:
     """A node on this machine; use it as a context manager.
 
@@ -68,20 +84,14 @@ class LiveNode:
         config: NodeConfig,
         environments: MakeEnvironments,
         sink: EventSink,
-        host: str = "127.0.0.1",
-        port: int = 0,
-        network: str = "",
+        link: LinkOptions | None = None,
         balance: int = OPENING_BALANCE,
-        relay: RelayLimits | None = None,
-        meets: bool = True,
     ) -> None:
-        """`sink` hears every event; `balance` is what a new node owns, in 10^-9 token. An empty `host`: it cannot be called.
-
-        `relay` is what it lends as a relay, `meets` whether it meets others at relays.
-        """
+        """`sink` hears every event; `balance` is what a new node owns, in 10^-9 token."""
+        link = link or LinkOptions()
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.data_dir = DataDir(data_dir)
-        self._host = host
+        self._host = link.host
         self.view = NodeView()
         self._signer = Ed25519Signer(load_or_make_key(data_dir / "identity.pem"))
         with ExitStack() as undo:
@@ -91,46 +101,25 @@ class LiveNode:
             self.view.load(self._store.load())
             self._system = ThreadsSystem()
             undo.callback(self._system.shutdown)
+            self._clock = WallClock(self._system)
+            undo.callback(self._clock.close)
+            self._jobs = ThreadJobs(self._system)
+            undo.callback(self._jobs.close)
             self.access = Access(self._store)
             self.book = AddressBook(self._signer.node_id, self._store)
-            self._network = P2PNetwork(
-                self._system,
-                self._signer,
-                host,
-                port,
-                gate=self.access,
-                network=network,
-                hearsay=self.book,
-                relay=relay,
-                meets=meets,
-            )
+            self._network = self._make_network(link)
             undo.callback(self._network.shutdown)
+            self.peers = Peers(self._network, self.access)
             self._blobs = DiskBlobs(data_dir / "blobs")
             self.sweep = BlobSweep(self._blobs, self.view)
             self.results = ResultKeeper(self._store, self.view, self._blobs)
             self.hub = EventHub(self.view.on_event, self.results.on_event, lambda event: sink.emit(event.kind, **event.fields))
             self.apps = AppShelf(self.data_dir.apps, self._store, config.descriptors)
-            made = environments(data_dir / "work", self._blobs)
+            config = replace(config, descriptors=self.apps.files, disabled_apps=self.apps.disabled | config.disabled_apps)
+            ports = self._make_ports(environments(data_dir / "work", self._blobs), balance)
+            self.node: Node = build_node(replace(config, life=self._next_life()), ports)
+            self.lending = Lending(self.node, self._store, self.view)
             undo.pop_all()
-        config = replace(config, descriptors=self.apps.files, disabled_apps=self.apps.disabled | config.disabled_apps)
-        self._clock = WallClock(self._system)
-        self._jobs = ThreadJobs(self._system)
-        self.peers = Peers(self._network, self.access)
-        ports = Ports(
-            system=self._system,
-            clock=self._clock,
-            entropy=SystemEntropy(),
-            jobs=self._jobs,
-            network=self._network,
-            signer=self._signer,
-            blobs=self._blobs,
-            store=self._store,
-            ledger=EmbeddedLedger(self._store, balance),
-            environments=made,
-            sink=self.hub,
-        )
-        self.node: Node = build_node(replace(config, life=self._next_life()), ports)
-        self.lending = Lending(self.node, self._store, self.view)
 
     @property
     def node_id(self) -> NodeId:
@@ -196,6 +185,34 @@ class LiveNode:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.node.stop()
         self._close()
+
+    def _make_network(self, link: LinkOptions) -> P2PNetwork:
+        return P2PNetwork(
+            self._system,
+            self._signer,
+            link.host,
+            link.port,
+            gate=self.access,
+            network=link.network,
+            hearsay=self.book,
+            relay=link.relay,
+            meets=link.meets,
+        )
+
+    def _make_ports(self, environments: Mapping[str, Environment], balance: int) -> Ports:
+        return Ports(
+            system=self._system,
+            clock=self._clock,
+            entropy=SystemEntropy(),
+            jobs=self._jobs,
+            network=self._network,
+            signer=self._signer,
+            blobs=self._blobs,
+            store=self._store,
+            ledger=EmbeddedLedger(self._store, balance),
+            environments=environments,
+            sink=self.hub,
+        )
 
     def _close(self) -> None:
         self.results.stop()

@@ -13,12 +13,11 @@ from typing import Self
 from claynet import __version__
 from claynet.actors.ports import EventSink
 from claynet.net.chores import Chores
-from claynet.net.configured import Blueprint, relay_limits
+from claynet.net.configured import Blueprint, link_options
 from claynet.net.control.control_api import ControlServer
 from claynet.net.live import LiveNode
 from claynet.net.node_log import NodeLog
 from claynet.net.settings.node_settings import NodeSettings
-from claynet.net.settings.setting_keys import NOWHERE
 from claynet.net.storage.data_dir import DataDir
 
 _LOOK = 0.5
@@ -53,12 +52,8 @@ class ServedNode:
                 config,
                 plan.environments,
                 sink,
-                "" if settings.listen_host == NOWHERE else settings.listen_host,
-                settings.listen_port,
-                settings.network,
+                link_options(settings),
                 plan.balance,
-                relay_limits(settings),
-                settings.relay_use,
             )
             stack.enter_context(self.live)
             control = ControlServer(self.live, self.stop)

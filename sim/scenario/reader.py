@@ -5,6 +5,7 @@ Knows the file's outline (schema 1) and its order: nodes before what names them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -12,7 +13,7 @@ from typing import cast
 from claynet.actors import units
 from claynet.actors.nearest import nearest
 from claynet.sim.scenario import environment_names
-from claynet.sim.scenario.fields import Section, kind_of, name, one_of, positive_duration, whole
+from claynet.sim.scenario.fields import Item, Section, kind_of, name, one_of, positive_duration, whole
 from claynet.sim.scenario.files import Files
 from claynet.sim.scenario.plan import ISOLATIONS, MODES, TRANSPORTS, Isolation, Mode, NetworkPlan, NodePlan, Plan
 from claynet.sim.scenario.problems import Problems, ScenarioErrors
@@ -113,11 +114,7 @@ class _Reader:
         title = top.value("name", name, self._file.stem)
         seed_in_file = top.optional("seed", whole(0, MOST_SEED))
         seed = self._given.seed if self._given.seed is not None else seed_in_file
-        isolate = cast(Isolation, self._given.isolate or top.value("isolate", one_of(ISOLATIONS, "isolation"), "none"))
-        top.item("isolate")
-        mode_in_file = top.value("mode", one_of(MODES, "mode"), "real" if isolate == "process" else "paced")
-        mode = cast(Mode, self._given.mode or ("real" if self._given.isolate == "process" else mode_in_file))
-        self._check_env(mode)
+        isolate, mode = self._way(top)
         until = top.value("until", _until, 0)
         at_most = top.value("at_most", positive_duration, until or DEFAULT_AT_MOST)
         apps_section = top.section("apps")
@@ -128,11 +125,7 @@ class _Reader:
             needed.wrong("names no group of nodes")
         nodes, _ = read_nodes(node_items, mode, self._given.env)
         selectors = Selectors(nodes)
-        for item, node in zip(node_items, {node.group: node for node in nodes}.values(), strict=False):
-            if mode == "real" and node.clock_drift:
-                item.wrong("clock_drift needs virtual time, and the mode is real", "use --mode paced, or clock_offset")
-            if isolate == "process" and node.clock_offset:
-                item.wrong("clock_offset needs nodes of one process, and isolate is process", "leave it out: all have this machine's clock")
+        _check_clocks(node_items, nodes, isolate, mode)
         network = self._network(top, selectors)
         self._check_transport(top, network, mode, len(nodes))
         self._check_isolation(top, isolate, network, mode, len(nodes))
@@ -168,6 +161,16 @@ class _Reader:
             env_override=self._given.env or "",
             notes=_notes(seed is not None, measured if mode == "paced" else frozenset()),
         )
+
+    def _way(self, top: Section) -> tuple[Isolation, Mode]:
+        """Read how the nodes run."""
+        given = self._given
+        isolate = cast(Isolation, given.isolate or top.value("isolate", one_of(ISOLATIONS, "isolation"), "none"))
+        top.item("isolate")
+        mode_in_file = top.value("mode", one_of(MODES, "mode"), "real" if isolate == "process" else "paced")
+        mode = cast(Mode, given.mode or ("real" if given.isolate == "process" else mode_in_file))
+        self._check_env(mode)
+        return isolate, mode
 
     def _network(self, top: Section, selectors: Selectors) -> NetworkPlan:
         network, given = read_network(top.section("network"), selectors), self._given
@@ -229,3 +232,11 @@ def _effective(seed: int, mode: Mode, nodes: list[NodePlan]) -> tuple[str, ...]:
 def _until(value: object) -> int:
     """Parse `until`: 0 stands for tasks_done."""
     return 0 if value == "tasks_done" else positive_duration(value)
+
+
+def _check_clocks(items: Sequence[Item], nodes: Sequence[NodePlan], isolate: Isolation, mode: Mode) -> None:
+    for item, node in zip(items, {node.group: node for node in nodes}.values(), strict=False):
+        if mode == "real" and node.clock_drift:
+            item.wrong("clock_drift needs virtual time, and the mode is real", "use --mode paced, or clock_offset")
+        if isolate == "process" and node.clock_offset:
+            item.wrong("clock_offset needs nodes of one process, and isolate is process", "leave it out: all have this machine's clock")

@@ -15,7 +15,7 @@ from claynet.actors.descriptors import parse, read_folder
 from claynet.actors.ports import SECOND, FileRef
 from claynet.envs.process import ProcessEnvironment
 from claynet.envs.resolve import AppTable
-from claynet.net.live import LiveNode
+from claynet.net.live import LinkOptions, LiveNode
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,7 +49,7 @@ def main(role, data_dir, listen, dial):
     def environments(folder, blobs):
         return {"process": ProcessEnvironment(folder / "process", blobs, AppTable.installed())}
 
-    with LiveNode(data_dir, config, environments, lines, port=listen) as live:
+    with LiveNode(data_dir, config, environments, lines, LinkOptions(port=listen)) as live:
         lines.say(port=live.port, id=live.node_id)
         if dial:
             live.dial("127.0.0.1", dial)
