@@ -1,55 +1,40 @@
-"""A small virtual world of real nodes, watched from outside: power cuts, partitions, bent apps, strangers on the network."""
+"""A small virtual world of real nodes, watched from outside: power cuts, partitions, bent apps."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-import msgspec
-import pykka
-
 from claynet.actors.config import NodeConfig, ProviderConfig, RequestorConfig, TaskSpec
-from claynet.actors.core.frames import FrameError, FrameReader, framed, open_body, seal
-from claynet.actors.core.records import MAJOR, MINOR, Hello, Record
 from claynet.actors.core.subtask import SubtaskState
 from claynet.actors.core.task import TaskState
 from claynet.actors.descriptors import parse
-from claynet.actors.environment import Environment, Placement, Refusal, Runnable, RuntimeBackend
 from claynet.actors.ledger import EmbeddedLedger
 from claynet.actors.node import Node, build_node
 from claynet.actors.ports import (
     MILLISECOND,
     SECOND,
     Address,
-    Announced,
     Blobs,
-    LinkBytes,
-    LinkDown,
-    LinkFailed,
-    LinkId,
-    LinkUp,
     NodeId,
     Outcome,
-    Side,
-    Work,
 )
 from claynet.actors.world import Ports
 from claynet.envs.model import ModelEnvironment
 from claynet.envs.model_app import ModelConfig
 from claynet.envs.resolve import AppTable
-from claynet.proto import golem_task_api_pb2 as api
 from claynet.sim.durations import Distribution, Durations
 from claynet.sim.virtual.clock import VirtualClock
 from claynet.sim.virtual.entropy import SeededEntropy
 from claynet.sim.virtual.jobs_direct import DirectJobs
 from claynet.sim.virtual.system import VirtualSystem
-from claynet.sim.wire.memory import KeyedSigner, MemoryBlobs, MemoryStore
+from claynet.sim.wire.memory import KeyedSigner, MemoryBlobs
 from claynet.sim.wire.network import SimNetwork
-from claynet.sim.wire.network_handle import SimHandle
 from claynet.sim.wire.scheduler import VirtualScheduler
+from tests.actors.bent import Bend, BentEnvironment, Call, straight
+from tests.actors.watched import PowerCut, WatchedNetwork, WatchedStore
 
 TOKEN = 10**9
 OPENING = 100 * TOKEN
@@ -78,216 +63,6 @@ def spec(**changes: Any) -> TaskSpec:
         subtask_timeout=30 * SECOND,
     )
     return replace(base, **changes)
-
-
-# ---------------------------------------------------------------- ports that are watched or bent
-
-
-class PowerCut(BaseException):
-    """Raised out of a store in the middle of a handler: what was committed stays, nothing else happens any more."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
-
-
-class WatchedStore:
-    """A MemoryStore that remembers every body ever committed, and can cut the power right after (or before) a commit."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.inner = MemoryStore()
-        self.bodies: set[bytes] = set()
-        self.cut_in: int | None = None
-        self.cut_before = False
-        self.appends = 0
-
-    def append(self, key: str, state: Any | None, effects: Sequence[tuple[str, Any]] = (), done: Iterable[str] = ()) -> None:
-        cut = False
-        self.appends += 1
-        if self.cut_in is not None:
-            self.cut_in -= 1
-            if self.cut_in <= 0:
-                self.cut_in, cut = None, True
-        if cut and self.cut_before:
-            self.torn(key, state, effects, done)
-        else:
-            self.inner.append(key, state, effects, done)
-            for one in ("assignment", "report", "note"):
-                self.bodies.add(getattr(state, one, b"") or b"")
-            for _, effect in effects:
-                self.bodies.add(getattr(effect, "body", b""))
-        if cut:
-            raise PowerCut(self.name)
-
-    def torn(self, key: str, state: Any | None, effects: Sequence[tuple[str, Any]], done: Iterable[str]) -> None:
-        """The power goes before this is committed: nothing of it may be found again."""
-
-    def load(self) -> list[tuple[str, Any, tuple[tuple[str, Any], ...]]]:
-        return self.inner.load()
-
-    def close(self) -> None:
-        self.inner.close()
-
-    def reopen(self) -> None:
-        self.inner = self.inner.reopen()
-        self.cut_in = None
-
-    def states(self, kind: str) -> dict[str, Any]:
-        return {key.partition("/")[2]: state for key, state, _ in self.load() if key.startswith(f"{kind}/")}
-
-    def state(self, kind: str, name: str) -> Any:
-        return self.states(kind).get(name)
-
-    def undone(self) -> list[tuple[str, str]]:
-        return [(key, slot) for key, _, outbox in self.load() for slot, _ in outbox]
-
-
-class WatchedNetwork:
-    """Hands everything on; shows each frame to `saw(name, tag, record, body)` at the moment it leaves the node."""
-
-    def __init__(self, inner: SimHandle, saw: Callable[[str, Any], None]) -> None:
-        self._inner = inner
-        self._saw = saw
-        self._readers: dict[LinkId, FrameReader] = {}
-        for name in ("listen", "connect", "attach", "waiting", "close", "shutdown"):
-            setattr(self, name, getattr(inner, name))
-
-    def send(self, link: LinkId, data: bytes) -> None:
-        for body in self._readers.setdefault(link, FrameReader()).feed(data):
-            self._saw(self._inner.name, open_body(body))
-        self._inner.send(link, data)
-
-    def announce(self, data: bytes, to: NodeId | None = None) -> None:
-        self._saw(self._inner.name, open_body(data[4:]))
-        self._inner.announce(data, to)
-
-
-@dataclass(frozen=True)
-class Call:
-    """One Task API call of one service, as a bend sees it before it runs."""
-
-    node: str
-    side: Side
-    method: str
-    request: bytes
-    n: int
-    """How many calls of this method this node has seen, this one included."""
-
-
-Bend = Callable[[Call], Outcome | None]
-"""What a call comes to instead; None lets the app answer."""
-
-
-class _Bent:
-    """Work that may be answered by a bend, and is noted in any case."""
-
-    def __init__(self, work: Work, answer: Outcome | None, note: Callable[[Outcome], None]) -> None:
-        self._work, self._answer, self._note = work, answer, note
-
-    def run(self) -> Outcome:
-        outcome = self._work.run() if self._answer is None else self._answer
-        self._note(outcome)
-        return outcome
-
-    def kill(self) -> None:
-        self._work.kill()
-
-
-class BentEnvironment:
-    """Wraps any Environment: notes every call in `log`, and lets `bend` answer instead of the app."""
-
-    def __init__(self, inner: Environment, node: str, bend: Bend, log: list[tuple[Call, Outcome]]) -> None:
-        self.inner, self.node, self.bend, self.log = inner, node, bend, log
-        self.counts: Counter[str] = Counter()
-        self.broken: Outcome | None = None
-        self.source = ""
-        """Where all its images come from."""
-        self.identity: Outcome | None = None
-        """What its images' names stand for, instead of what they really do."""
-        self.looks = 0
-        self.ran: list[Runnable] = []
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
-
-    def probe(self, patience: int = 0) -> Work:
-        return _Bent(self.inner.probe(patience), self.broken, lambda _: None)
-
-    def identify(self, runnable: Runnable) -> Work:
-        self.looks += 1
-        return _Bent(self.inner.identify(runnable), self.identity, lambda _: None)
-
-    def benchmark(self) -> Work:
-        return self.inner.benchmark()
-
-    def resolve(self, env_id: str, prerequisites_json: str) -> Runnable | Refusal:
-        found = self.inner.resolve(env_id, prerequisites_json)
-        return msgspec.structs.replace(found, source=self.source) if isinstance(found, Runnable) else found
-
-    def backend(self, runnable: Runnable, side: Side, runtime_id: str, folder: str) -> RuntimeBackend:
-        self.ran.append(runnable)
-        return _BentBackend(self, side, self.inner.backend(runnable, side, runtime_id, folder))
-
-    def close(self) -> None:
-        self.inner.close()
-
-
-class _BentBackend:
-    def __init__(self, environment: BentEnvironment, side: Side, inner: RuntimeBackend) -> None:
-        self._environment, self._side, self._inner = environment, side, inner
-
-    def _work(self, method: str, request: bytes, work: Work) -> Work:
-        environment = self._environment
-        environment.counts[method] += 1
-        call = Call(environment.node, self._side, method, request, environment.counts[method])
-        return _Bent(work, environment.bend(call), lambda outcome: environment.log.append((call, outcome)))
-
-    def start(self) -> Work:
-        return self._work("start", b"", self._inner.start())
-
-    def call(self, method: str, request: bytes) -> Work:
-        return self._work(method, request, self._inner.call(method, request))
-
-    def stop(self) -> Work:
-        return self._inner.stop()
-
-    def place(self, files: Sequence[Placement], folders: Sequence[str] = ()) -> Work:
-        return self._inner.place(files, folders)
-
-    def collect(self, folder: str, names: Sequence[str]) -> Work:
-        return self._work("collect", repr(tuple(names)).encode(), self._inner.collect(folder, names))
-
-    def discard(self, paths: Sequence[str]) -> Work:
-        return self._inner.discard(paths)
-
-
-def straight(_call: Call) -> Outcome | None:
-    return None
-
-
-def verdict(name: str, reason: str = "") -> Outcome:
-    return Outcome(
-        "ok",
-        api.VerifyReply(
-            result=api.VerifyReply.DESCRIPTOR.fields_by_name["result"].enum_type.values_by_name[name].number, reason=reason
-        ).SerializeToString(),
-    )
-
-
-def subtask_of(call: Call) -> str:
-    return (
-        {"Verify": api.VerifyRequest, "NextSubtask": api.NextSubtaskRequest, "Compute": api.ComputeRequest}[call.method]
-        .FromString(call.request)
-        .subtask_id
-    )
-
-
-DEAD = Outcome("error", code="exited", detail="the service has ended")
-
-
-# ---------------------------------------------------------------- the world
 
 
 @dataclass
@@ -578,89 +353,3 @@ class World:
         self.sent.append((name, frame))
         for watcher in self.watchers:
             watcher(name, frame)
-
-
-# ---------------------------------------------------------------- strangers
-
-
-class _Ears(pykka.Actor):
-    def __init__(self, stranger: Stranger) -> None:
-        super().__init__()
-        self._stranger = stranger
-
-    def on_receive(self, message: Any) -> None:
-        self._stranger.hear(message)
-
-
-@dataclass
-class Stranger:
-    """A peer that speaks whatever it is told to: a node id, a link, and no manners."""
-
-    world: World
-    name: str
-    links: list[LinkId] = field(default_factory=list)
-    heard: list[Any] = field(default_factory=list)
-    """Records, in order."""
-    downs: list[str] = field(default_factory=list)
-    greets: bool = True
-
-    def __post_init__(self) -> None:
-        self.signer = KeyedSigner(KEY, self.name)
-        self.id = self.signer.node_id
-        self.net = self.world.network.handle(self.name, self.id)
-        self.address = self.world.system.spawn(_Ears, self, address=Address(f"stranger/{self.name}"))
-        self.net.listen(self.address)
-        self._readers: dict[LinkId, FrameReader] = {}
-        self.bodies: list[bytes] = []
-
-    def hear(self, message: Any) -> None:
-        if isinstance(message, LinkUp):
-            self.links.append(message.link)
-            self._readers[message.link] = FrameReader()
-            self.net.attach(message.link, self.address)
-            if self.greets:
-                self.say(Hello(MAJOR, MINOR, "stranger"))
-        elif isinstance(message, LinkBytes):
-            for body in self._readers[message.link].feed(message.data):
-                self._take(body)
-        elif isinstance(message, Announced):
-            self._take(message.data[4:])
-        elif isinstance(message, LinkDown):
-            self.downs.append(message.reason)
-            self.links.remove(message.link)
-        else:
-            assert isinstance(message, LinkFailed)
-
-    def _take(self, body: bytes) -> None:
-        try:
-            frame = open_body(body)
-        except FrameError:  # pragma: no cover - our nodes send none
-            raise AssertionError("a node sent what is no frame") from None
-        assert frame is not None
-        self.heard.append(frame.record)
-        self.bodies.append(body)
-
-    def call(self, name: str) -> None:
-        """Connect to a node and wait for the link."""
-        self.net.connect(self.world.id(name), self.address)
-        self.world.run(1)
-        assert self.links
-
-    def seal(self, record: Record) -> bytes:
-        return seal(record, self.signer.sign)
-
-    def say(self, record: Record) -> None:
-        self.raw(framed(self.seal(record)))
-
-    def raw(self, data: bytes) -> None:
-        self.net.send(self.links[-1], data)
-
-    def announce(self, record: Record) -> None:
-        self.net.announce(framed(self.seal(record)))
-
-    def records(self, kind: type[Any]) -> list[Any]:
-        return [record for record in self.heard if isinstance(record, kind)]
-
-    def body(self, kind: type[Any]) -> bytes:
-        """The last body heard of a kind."""
-        return next(body for body, record in reversed(list(zip(self.bodies, self.heard, strict=True))) if isinstance(record, kind))

@@ -10,7 +10,8 @@ import pytest
 from claynet.actors.descriptors import load
 from claynet.actors.ports import SECOND, Outcome
 from claynet.proto import golem_task_api_pb2 as api
-from tests.actors.harness import APP, APP_ID, DEAD, OTHER, OTHER_ID, PRICE, TOKEN, Bend, Call, World, descriptor
+from tests.actors.bent import DEAD, Bend, Call
+from tests.actors.harness import APP, APP_ID, OTHER, OTHER_ID, PRICE, TOKEN, World, descriptor
 from tests.actors.watch import Watch
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from claynet.actors.environment import Identity
 from claynet.actors.ports import SECOND, Outcome
-from tests.actors.harness import APP, DEAD, OTHER, OTHER_ID, Call, World
+from tests.actors.bent import DEAD, Call
+from tests.actors.harness import APP, OTHER, OTHER_ID, World
 from tests.actors.watch import Watch
 
 

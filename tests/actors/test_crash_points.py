@@ -21,8 +21,10 @@ from claynet.actors.ledger import Hold, Note
 from claynet.actors.node import EFFECT_TYPES, STATE_TYPES
 from claynet.actors.ports import SECOND, FileRef, Outcome
 from claynet.net.storage.sqlite_store import SqliteStore
-from tests.actors.harness import OPENING, PRICE, Call, WatchedStore, World
+from tests.actors.bent import Call
+from tests.actors.harness import OPENING, PRICE, World
 from tests.actors.watch import Watch
+from tests.actors.watched import WatchedStore
 
 pytestmark = pytest.mark.timeout(7200)  # a deep look takes its time
 

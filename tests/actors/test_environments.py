@@ -8,7 +8,8 @@ import pytest
 
 from claynet.actors.environment_watch import PATIENCE, SETTLE
 from claynet.actors.ports import SECOND, Outcome
-from tests.actors.harness import APP, Call, Event, Place, World
+from tests.actors.bent import Call
+from tests.actors.harness import APP, Event, Place, World
 from tests.actors.test_consent import strict
 from tests.actors.watch import Watch
 

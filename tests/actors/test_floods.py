@@ -39,8 +39,9 @@ from claynet.actors.ports import SECOND, Address, Digest, FileRef, NodeId
 from claynet.actors.switchboard import COOL_DOWN, MOST_SESSIONS
 from claynet.actors.transfers import MOST_HELD, MOST_IN_FLIGHT, WINDOW
 from claynet.sim.durations import Distribution
-from tests.actors.harness import PRICE, TOKEN, Quality, Stranger, World, descriptor
-from tests.actors.test_strangers import Cheat, no_bug
+from tests.actors.harness import PRICE, TOKEN, Quality, World, descriptor
+from tests.actors.strangeness import Cheat, no_bug
+from tests.actors.stranger import Stranger
 
 NONE = Digest("0" * 64)
 HOUR = 3600 * SECOND

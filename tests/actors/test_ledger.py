@@ -7,7 +7,7 @@ import pytest
 from claynet.actors.ledger import EmbeddedLedger
 from claynet.actors.ports import NodeId
 from claynet.sim.wire.memory import MemoryStore
-from tests.actors.harness import PowerCut, WatchedStore
+from tests.actors.watched import PowerCut, WatchedStore
 
 ALICE, BOB = NodeId("a" * 64), NodeId("b" * 64)
 

@@ -12,7 +12,8 @@ from claynet.actors.core.records import amount_due
 from claynet.actors.ports import SECOND, Outcome
 from claynet.envs.lifecycle import STOPPED
 from claynet.proto import golem_task_api_pb2 as api
-from tests.actors.harness import DEAD, OPENING, PRICE, TOKEN, Bend, Call, World, subtask_of, verdict
+from tests.actors.bent import DEAD, Bend, Call, subtask_of, verdict
+from tests.actors.harness import OPENING, PRICE, TOKEN, World
 from tests.actors.watch import Watch
 
 

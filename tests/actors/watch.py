@@ -12,7 +12,8 @@ from claynet.actors.core.frames import Frame, is_signed, open_body
 from claynet.actors.core.records import amount_due
 from claynet.actors.core.slot import FINAL as SLOT_FINAL
 from claynet.proto import golem_task_api_pb2 as api
-from tests.actors.harness import Call, Event, World
+from tests.actors.bent import Call
+from tests.actors.harness import Event, World
 
 _NESTED = {"payment": "acceptance", "acceptance": "report", "report": "assignment", "assignment": "offer", "offer": "header"}
 

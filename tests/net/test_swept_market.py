@@ -15,9 +15,10 @@ from claynet.net.blob_sweep import BlobSweep
 from claynet.net.storage.disk_blobs import DiskBlobs
 from claynet.net.view.node_view import NodeView
 from claynet.net.view.result_keeper import ResultKeeper
-from tests.actors.harness import Event, WatchedStore, World
+from tests.actors.harness import Event, World
 from tests.actors.test_crash_points import spread
 from tests.actors.watch import Watch
+from tests.actors.watched import WatchedStore
 
 DEEP = os.environ.get("CLAYNET_TESTS") == "deep"
 EXCUSES = ("the node stopped before it was assigned",)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from claynet.actors.ports import SECOND, Outcome
-from tests.actors.harness import Call, World
+from tests.actors.bent import Call
+from tests.actors.harness import World
 from tests.weak_points.verdicts import raised
 
 

@@ -6,7 +6,8 @@ from claynet.actors.config import NodeConfig, ProviderConfig, RequestorConfig
 from claynet.actors.core.records import Offer
 from claynet.actors.market import Pool
 from claynet.actors.ports import SECOND, NodeId, Outcome
-from tests.actors.harness import APP, PRICE, Call, World
+from tests.actors.bent import Call
+from tests.actors.harness import APP, PRICE, World
 from tests.weak_points.verdicts import verdict
 
 

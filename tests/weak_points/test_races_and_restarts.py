@@ -7,7 +7,8 @@ import pytest
 from claynet.actors.core.records import amount_due
 from claynet.actors.ports import SECOND, Outcome
 from claynet.proto import golem_task_api_pb2 as api
-from tests.actors.harness import PRICE, Call, World
+from tests.actors.bent import Call
+from tests.actors.harness import PRICE, World
 
 
 @pytest.mark.parametrize("method", ["next_subtask", "verify", "create_task"])

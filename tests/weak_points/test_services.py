@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from claynet.actors.config import NodeConfig, ProviderConfig, RequestorConfig
 from claynet.actors.ports import SECOND, Outcome
-from tests.actors.harness import APP, DEAD, OTHER, PRICE, Call, World
+from tests.actors.bent import DEAD, Call
+from tests.actors.harness import APP, OTHER, PRICE, World
 
 
 def services(world: World, node: str, side: str) -> dict[str, list[str]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from claynet.actors.ports import SECOND, Outcome
-from tests.actors.harness import Call, World, straight, subtask_of
+from tests.actors.bent import Call, straight, subtask_of
+from tests.actors.harness import World
 from tests.weak_points.verdicts import raised, verdict
 
 

@@ -9,7 +9,8 @@ from claynet.actors import session, switchboard, task_computer, task_flow, task_
 from claynet.actors.core.frames import open_as
 from claynet.actors.core.records import EVIDENCE, TAGS
 from claynet.actors.ports import Outcome
-from tests.actors.harness import Call, World
+from tests.actors.bent import Call
+from tests.actors.harness import World
 from tests.weak_points.verdicts import verdict
 
 
