@@ -15,6 +15,7 @@ from claynet.actors.core import slot as slots
 from claynet.actors.core.frames import Frame
 from claynet.actors.core.offering import OfferingState
 from claynet.actors.core.records import (
+    MOST_ASSIGNMENT,
     Acceptance,
     Assignment,
     Failed,
@@ -39,7 +40,13 @@ from claynet.proto import layout
 _PLAIN_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 """It comes from a peer and names a folder, a service and jobs here."""
 VERDICT_WAIT = 3600 * SECOND
-"""How long a reported result waits for its verdict, and a verdict for its payment."""
+"""How long a reported result waits for its verdict after its subtask's time, and a verdict for its payment."""
+DAY = 24 * 3600 * SECOND
+"""How long a slot that is over is remembered, so that what its requestor repeats is answered by what is known of it."""
+MOST_DAYS = 30
+"""The same of one whose requestor has not acknowledged its end, or has not said a verdict or paid."""
+MOST_PARAMS = 16 * 1024 * 1024
+"""Bytes of parameters that travel as a blob: they are read into memory, and an app's service takes no more in one call."""
 
 
 class Computing(ProviderBase):
@@ -61,7 +68,7 @@ class Computing(ProviderBase):
             if known.status not in slots.FINAL and known.assignment == frame.body:
                 self._say(assignment.requestor, Taken(assignment.subtask_id))  # our first answer was lost
             return False
-        problem = self._assignment_problem(assignment, offering)
+        problem = self._assignment_problem(assignment, offering, len(frame.body))
         if problem is not None:
             self._say(assignment.requestor, Refused(assignment.subtask_id, *problem))
             return False
@@ -85,7 +92,7 @@ class Computing(ProviderBase):
         self._say(assignment.requestor, Taken(assignment.subtask_id))
         return True
 
-    def _assignment_problem(self, assignment: Assignment, offering: OfferingState | None) -> tuple[str, str] | None:
+    def _assignment_problem(self, assignment: Assignment, offering: OfferingState | None, size: int) -> tuple[str, str] | None:
         if not _PLAIN_ID.fullmatch(assignment.subtask_id) or assignment.subtask_id in self._slots:
             return "bad_id", "a subtask id is new, and 1 to 64 letters, digits, - and _"
         if offering is None or assignment.offer != offering.offer_body:
@@ -97,6 +104,8 @@ class Computing(ProviderBase):
             return "timeout", "the subtask's time differs from the header's"
         if assignment.amount != amount_due(assignment.price, assignment.timeout):
             return "amount", "the amount is not what price and time come to"
+        if size > MOST_ASSIGNMENT:
+            return "too_long", f"an assignment has at most {MOST_ASSIGNMENT} bytes, not {size}"
         if self._closed_for:
             return "drained", f"this provider takes no work now: {self._closed_for}"
         if self._occupied() >= self._provider.slots:
@@ -111,6 +120,8 @@ class Computing(ProviderBase):
         for file in assignment.inputs:
             if not is_sound(file):
                 return "bad_digest", f"the input {file.name[:100]!r} has no proper digest or size"
+            if not file.name and file.size > MOST_PARAMS:
+                return "too_long", f"parameters have at most {MOST_PARAMS} bytes, not {file.size}"
             if file.name and (PurePosixPath(file.name).is_absolute() or ".." in PurePosixPath(file.name).parts):
                 return "unsafe_path", f"the input {file.name[:100]!r} leaves its folder"
         return None
@@ -182,7 +193,8 @@ class Computing(ProviderBase):
         result = FileRef(PurePosixPath(file.name).name, file.digest, file.size)
         body = self._seal(Report(slot.id, self.ports.signer.node_id, result, slot.assignment))
         self.tell(self._switchboard, Grant(slot.requestor, (result.digest,)))
-        self._slot_step(slot, slots.computed(slot, body, result, self.ports.clock.utc() + VERDICT_WAIT))
+        wait_until = max(self.ports.clock.utc(), slot.deadline) + VERDICT_WAIT  # until then its requestor may be away
+        self._slot_step(slot, slots.computed(slot, body, result, wait_until))
         self._evidence("report", slot.id, body)
 
     def _slot_failed(self, slot: slots.SlotState, rule: str, reason: str) -> None:
@@ -218,10 +230,31 @@ class Computing(ProviderBase):
         if address is not None:
             self.tell(address, RuntimeOp(f"{subtask_id}:{what}", op, self.address))
 
+    # ---------------------------------------------------------------- forgetting
+
+    def _remember_for_now(self, name: str, days: int = 0) -> None:
+        self._keeper.call_after(DAY, f"forget/{name}", "day", days + 1)
+
+    def _forget_slot(self, name: str, days: int) -> None:
+        """A day more has gone by since it ended: its requestor may have to be told or heard still, but not for ever."""
+        slot = self._slots.get(name)
+        if slot is None or not (slot.status in slots.FINAL or slot.status in slots.LATE):
+            return
+        waits = slot.status in slots.LATE or not self._keeper.is_quiet(slots.key(name))
+        if waits and days < MOST_DAYS:
+            self._remember_for_now(name, days)
+            return
+        if slot.status == "unanswered":
+            self._result_over(slot)
+        del self._slots[name]
+        self._keeper.drop(slots.key(name))
+
     # ---------------------------------------------------------------- verdict and payment
 
     def _accepted(self, record: Acceptance, peer: NodeId, frame: Frame) -> None:
         slot = self._slots.get(record.subtask_id)
+        if slot is None:
+            self._say(peer, VerdictSeen(record.subtask_id))  # forgotten, perhaps; it need not come again
         if slot is None or slot.requestor != peer or record.report != slot.report or record.amount != slot.amount:
             self.ports.sink.emit("misuse", peer=peer, rule="wrong_evidence", detail="an acceptance of another report or amount")
             return
@@ -232,6 +265,8 @@ class Computing(ProviderBase):
 
     def _rejected(self, record: Rejection, peer: NodeId) -> None:
         slot = self._slots.get(record.subtask_id)
+        if slot is None:
+            self._say(peer, VerdictSeen(record.subtask_id))
         if slot is None or slot.requestor != peer:
             return
         if slot.status in ("reported", "unanswered"):
@@ -241,6 +276,9 @@ class Computing(ProviderBase):
     def _paid(self, record: Payment, peer: NodeId, frame: Frame) -> None:
         slot = self._slots.get(record.payment_id)
         me = self.ports.signer.node_id
+        if slot is None and self.ports.ledger.has_received(record.payment_id, peer):
+            self._say(peer, PaymentSeen(record.payment_id))
+            return
         if slot is None or slot.requestor != peer or record.payee != me or record.amount != slot.amount:
             self.ports.sink.emit("misuse", peer=peer, rule="wrong_evidence", detail="a payment of another amount, or for somebody else")
             return

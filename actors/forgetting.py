@@ -54,6 +54,6 @@ class Forgetting(RequestorBase):
         while len(self._forgotten) > MOST_FORGOTTEN:
             del self._forgotten[next(iter(self._forgotten))]
         self.ports.store.append(tasks.key(task.id), None)
-        for table in (self._tasks, self._open, self._asking, self._undiscarded, self._results):
+        for table in (self._tasks, self._open, self._asking, self._undiscarded, self._results, self._refusers):
             table.pop(task.id, None)
         self._idle.discard(task.id)

@@ -63,6 +63,12 @@ class Keeper:
         """Tell whether a send in this slot is unanswered."""
         return (key, slot) in self._sends
 
+    def drop(self, key: str) -> None:
+        """Forget an instance, durably: its timers and what was sent and not answered count no more."""
+        for name, slot in [entry for entry in (*self._sends, *self._timers) if entry[0] == key]:
+            self._forget(name, slot)
+        self._ports.store.append(key, None)
+
     def is_quiet(self, key: str) -> bool:
         """Tell whether nobody need answer anything of this instance any more."""
         return not any(name == key for name, _ in (*self._sends, *self._timers))

@@ -92,6 +92,10 @@ class EmbeddedLedger:
             self._notes[key] = entry
             self._balance += amount
 
+    def has_received(self, payment_id: str, payer: NodeId) -> bool:
+        """Tell whether a payment was booked in."""
+        return f"in/{payer}/{payment_id}" in self._notes
+
     def history(self) -> list[LedgerEntry]:
         """All settled notes in order."""
         return list(self._notes.values())

@@ -59,6 +59,13 @@ class FetchBlobs(Message, frozen=True):
     reply_to: Address
 
 
+class DropFetch(Message, frozen=True):
+    """Nobody wants what this fetch is to bring any more; there is no answer. One that is over is as good."""
+
+    fetch_id: str
+    peer: NodeId
+
+
 class BlobsFetched(Message, frozen=True):
     """All blobs of a fetch are here, digests checked."""
 

@@ -13,12 +13,16 @@ from claynet.actors.core.frames import Frame
 from claynet.actors.core.records import Decline, Header, Offer
 from claynet.actors.environment import Refusal, Runnable
 from claynet.actors.messages import SendTo
-from claynet.actors.ports import SECOND, NodeId
+from claynet.actors.ports import SECOND, NodeId, TimerId
 from claynet.actors.provider_base import ProviderBase
 
 COOL_MOST = 60 * SECOND
 MOST_TASKS = 256
 """Announced tasks of one requestor that are remembered; further ones are passed over until some of them end."""
+MOST_ALL = 2048
+"""Announced tasks that are remembered of everybody together: of more, the one longest not heard of is forgotten. A requestor costs nothing
+to invent; an honest one announces its task again, and is heard then.
+"""
 MOST_HEADER = 32 * 1024
 """Bytes of a sealed header."""
 
@@ -33,6 +37,8 @@ class Offers(ProviderBase):
         """Offerings (by name) that may be offered for now."""
         self._open_offers: dict[str, str] = {}
         """Offer id -> the offering's name."""
+        self._deadlines: dict[str, TimerId] = {}
+        """Per offering: the timer of its end. In the order in which their headers came last."""
         self._announcers: dict[NodeId, int] = {}
         """Per requestor: how many of its tasks are remembered."""
         self._declined: dict[str, int] = {}
@@ -44,6 +50,7 @@ class Offers(ProviderBase):
         name = machine.name_of(header)
         known = self._offerings.get(name)
         if known is not None:
+            self._deadlines[name] = self._deadlines.pop(name)
             if known.closing:
                 self._offerings[name] = msgspec.structs.replace(known, closing=False)
             elif known.status == "cooling" and known.reason == "no_work":
@@ -56,12 +63,19 @@ class Offers(ProviderBase):
             detail = f"tasks of at most {MOST_HEADER} bytes each are remembered, {MOST_TASKS} of one requestor"
             self.ports.sink.emit("ignored", peer=header.requestor, rule="too_many_tasks", detail=detail)
             return
+        self._make_room()
         self._announcers[header.requestor] = self._announcers.get(header.requestor, 0) + 1
         state = machine.OfferingState(status=machine.INITIAL, header=header, body=frame.body)
         self._offerings[name] = state
-        self._keeper.call_after(header.deadline - self.ports.clock.utc(), f"offering/{name}", "deadline")
+        left = min(header.deadline - self.ports.clock.utc(), machine.LONGEST)
+        self._deadlines[name] = self._keeper.call_after(left, f"offering/{name}", "deadline")
         self._consider(state)
         self._make_offers()
+
+    def _make_room(self) -> None:
+        """Forget the task longest not heard of, when there are too many; not one that we have an offer for."""
+        if len(self._offerings) >= MOST_ALL:
+            self._gone(next(name for name in self._deadlines if self._offerings[name].status != "offered"))
 
     def _closed(self, name: str) -> None:
         """Its requestor takes no more offers. An open one may have been chosen already: that one ends by itself."""
@@ -76,6 +90,7 @@ class Offers(ProviderBase):
         if state is None:
             return
         machine.step(state, "ended")
+        self.ports.clock.cancel(self._deadlines.pop(name))
         left = self._announcers[state.requestor] - 1
         if left:
             self._announcers[state.requestor] = left

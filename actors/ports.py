@@ -375,6 +375,9 @@ class Ledger(Protocol):
     def receive(self, payment_id: str, payer: NodeId, amount: int, note: bytes) -> None:
         """Book a payment in. Idempotent by (payer, id)."""
 
+    def has_received(self, payment_id: str, payer: NodeId) -> bool:
+        """Tell whether a payment was booked in."""
+
     def history(self) -> list[LedgerEntry]:
         """All settled notes in order."""
 

@@ -16,7 +16,7 @@ from claynet.actors.core.records import Record
 from claynet.actors.environment import Runnable
 from claynet.actors.environment_watch import EnvironmentWatch
 from claynet.actors.keeper import Keeper
-from claynet.actors.messages import SendTo
+from claynet.actors.messages import DropFetch, SendTo
 from claynet.actors.ports import Address, NodeId
 from claynet.actors.shell import Shell
 from claynet.actors.whitelist import Whitelist
@@ -59,6 +59,9 @@ class ProviderBase(Shell):
     def _occupied(self) -> int: ...
 
     @abstractmethod
+    def _remember_for_now(self, name: str) -> None: ...
+
+    @abstractmethod
     def _stop_work(self, subtask_id: str, reason: str) -> None: ...
 
     def _tell_lending(self, state: str) -> None:
@@ -79,6 +82,11 @@ class ProviderBase(Shell):
         else:
             self._busy.pop(state.id, None)
         self._keeper.commit(slots.key(state.id), step, lambda after: self._tell_slot(before, after))
+        if before is not None and before.status == "fetching" and state.status not in ("fetching", "computing"):
+            self.tell(self._switchboard, DropFetch(slots.key(state.id), state.requestor))
+        ended = slots.FINAL | slots.LATE
+        if state.status in ended and (before is None or before.status not in ended):
+            self._remember_for_now(state.id)
         if was_busy and not state.is_busy:
             self._stop_work(state.id, f"the subtask is {state.status}")
             self._make_offers()  # when no service has to end first

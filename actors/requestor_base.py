@@ -19,7 +19,7 @@ from claynet.actors.core.records import Cancel, Decline, Offer, Record
 from claynet.actors.descriptors import load
 from claynet.actors.keeper import Keeper
 from claynet.actors.market import Pool
-from claynet.actors.messages import SendTo
+from claynet.actors.messages import DropFetch, SendTo
 from claynet.actors.ports import Address, NodeId
 from claynet.actors.shell import Shell
 from claynet.actors.world import Ports
@@ -65,6 +65,8 @@ class RequestorBase(Shell):
         """Per task: how many results arrived in this life."""
         self._seen: dict[str, int] = {}
         """Per subtask: how many results of its task were there when Verify was last asked."""
+        self._refusers: dict[str, set[NodeId]] = {}
+        """Per task: providers that offered and then refused, and have taken nothing since: they come last."""
         self._last_chance: set[str] = set()
         """Subtasks awaiting data that were asked for the last time."""
         self._forgotten: dict[str, None] = {}
@@ -130,6 +132,8 @@ class RequestorBase(Shell):
         else:
             self._open.get(state.task_id, {}).pop(state.id, None)
         self._keeper.commit(subtasks.key(state.id), step, lambda after: self._tell_subtask(before, after))
+        if before is not None and before.status == "fetching" and state.status != "verifying":
+            self.tell(self._switchboard, DropFetch(subtasks.key(state.id), state.provider))
         return state
 
     def _tell_subtask(self, before: subtasks.SubtaskState | None, state: subtasks.SubtaskState) -> None:

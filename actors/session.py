@@ -6,11 +6,24 @@ TaskManager or the TaskComputer by tag. A peer's misuse ends the session, never 
 
 from __future__ import annotations
 
+from types import TracebackType
+
 from claynet import __version__
 from claynet.actors.core.allowance import Meter, excess
 from claynet.actors.core.frames import FrameError, FrameReader, framed, framed_chunk, is_signed, open_body, seal
 from claynet.actors.core.records import EVIDENCE, MAJOR, MINOR, SIGNER, Bye, Chunk, Decline, Hello, Missing, Record, Want
-from claynet.actors.messages import BlobsFailed, FetchBlobs, FromPeer, Grant, PeerCalled, Revoke, SendTo, SessionEnded, TimerFired
+from claynet.actors.messages import (
+    BlobsFailed,
+    DropFetch,
+    FetchBlobs,
+    FromPeer,
+    Grant,
+    PeerCalled,
+    Revoke,
+    SendTo,
+    SessionEnded,
+    TimerFired,
+)
 from claynet.actors.ports import MILLISECOND, SECOND, Address, LinkBytes, LinkDown, LinkFailed, LinkId, LinkUp, NodeId
 from claynet.actors.shell import Shell, handles
 from claynet.actors.transfers import Downloads, Uploads
@@ -87,8 +100,11 @@ class TaskSession(Shell):
 
     @handles(SendTo)
     def on_send(self, message: SendTo) -> None:
-        """Send a sealed body."""
-        self._send(framed(message.body))
+        """Send a sealed body; one that is too long never arrives, and is told here instead of ending the session again and again."""
+        try:
+            self._send(framed(message.body))
+        except FrameError as error:
+            self.ports.sink.emit("ignored", peer=self._peer, rule=error.rule, detail=f"not sent: {error.detail}")
 
     @handles(Grant)
     def on_grant(self, message: Grant) -> None:
@@ -104,6 +120,11 @@ class TaskSession(Shell):
     def on_fetch(self, message: FetchBlobs) -> None:
         """Get blobs from this peer."""
         self._answer_fetches(self._downloads.begin(message))
+
+    @handles(DropFetch)
+    def on_drop_fetch(self, message: DropFetch) -> None:
+        """Blobs are not wanted any more."""
+        self._answer_fetches(self._downloads.forget(message.fetch_id))
 
     @handles(TimerFired)
     def on_timer(self, message: TimerFired) -> None:
@@ -132,6 +153,17 @@ class TaskSession(Shell):
                     return
         except FrameError as error:
             self._misuse(error.rule, error.detail)
+
+    def on_failure(
+        self,
+        exception_type: type[BaseException] | None,
+        exception_value: BaseException | None,
+        traceback_: TracebackType | None,
+    ) -> None:
+        """A bug of ours: the peer need not wait for what does not come."""
+        if self._link is not None:
+            self.ports.network.close(self._link)
+        super().on_failure(exception_type, exception_value, traceback_)
 
     def _frame(self, body: bytes) -> None:
         frame = open_body(body)

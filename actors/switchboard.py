@@ -8,7 +8,7 @@ from __future__ import annotations
 from claynet.actors.core.allowance import Meter, excess
 from claynet.actors.core.frames import FrameError, framed, is_signed, open_body, seal
 from claynet.actors.core.records import Bye, HeadersWanted, Record
-from claynet.actors.messages import Announce, FetchBlobs, FromPeer, Grant, PeerCalled, PeerLost, Revoke, SendTo, SessionEnded
+from claynet.actors.messages import Announce, DropFetch, FetchBlobs, FromPeer, Grant, PeerCalled, PeerLost, Revoke, SendTo, SessionEnded
 from claynet.actors.ports import SECOND, ActorFailed, Address, Announced, LinkId, LinkUp, NodeId
 from claynet.actors.session import FLOOD, TaskSession
 from claynet.actors.shell import Shell, handles
@@ -76,6 +76,11 @@ class Switchboard(Shell):
             self._grants.pop(message.peer, None)
         if ended:
             self._pass(Revoke(message.peer, tuple(ended)))
+
+    @handles(DropFetch)
+    def on_drop_fetch(self, message: DropFetch) -> None:
+        """Whichever session has it."""
+        self._pass(message)
 
     @handles(LinkUp)
     def on_incoming(self, message: LinkUp) -> None:
@@ -201,6 +206,6 @@ class Switchboard(Shell):
         )
         return address
 
-    def _pass(self, message: Grant | Revoke) -> None:
+    def _pass(self, message: Grant | Revoke | DropFetch) -> None:
         for address in self._sessions.get(message.peer, ()):
             self.tell(address, message)

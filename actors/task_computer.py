@@ -63,7 +63,7 @@ class TaskComputer(Offers, Computing):
                 self._slots[state.id] = state
                 if state.is_busy:
                     self._busy[state.id] = None
-                if state.status == "reported" and state.result is not None:
+                if state.status in ("reported", "unanswered") and state.result is not None:
                     self.tell(self._switchboard, Grant(state.requestor, (state.result.digest,)))
                 resumed.append((key, effects))
             elif isinstance(state, ConsentState):
@@ -72,6 +72,9 @@ class TaskComputer(Offers, Computing):
                 self._benchmarks.restore(state)
         for key, effects in resumed:
             self._keeper.resume(key, effects)
+        for slot in self._slots.values():
+            if slot.status in slots.FINAL | slots.LATE:
+                self._remember_for_now(slot.id)
         self._watch.due()
         self._environment_known()
         if self._config.life > 1:
@@ -260,15 +263,15 @@ class TaskComputer(Offers, Computing):
     @handles(BlobsFetched)
     def on_fetched(self, message: BlobsFetched) -> None:
         """The inputs are here."""
-        slot = self._slots[message.fetch_id.partition("/")[2]]
-        if slot.status == "fetching":
+        slot = self._slots.get(message.fetch_id.partition("/")[2])
+        if slot is not None and slot.status == "fetching":
             self._slot_step(slot, slots.fetched(slot))
 
     @handles(BlobsFailed)
     def on_fetch_failed(self, message: BlobsFailed) -> None:
         """The inputs could not be had; what a lost link took with it is asked for again when its loss is told (`on_peer_lost`)."""
-        slot = self._slots[message.fetch_id.partition("/")[2]]
-        if slot.status == "fetching" and not message.again:
+        slot = self._slots.get(message.fetch_id.partition("/")[2])
+        if slot is not None and slot.status == "fetching" and not message.again:
             self._slot_failed(slot, message.rule, f"the inputs could not be fetched: {message.detail}")
 
     @handles(TimerFired)
@@ -289,9 +292,11 @@ class TaskComputer(Offers, Computing):
             known = self._offerings.get(name)
             if known is not None and known.offer_id == message.slot:
                 self._cooled(name)
+        elif kind == "forget":
+            self._forget_slot(name, message.n)
         elif kind == "fetch":
-            slot = self._slots[name]
-            if slot.status == "fetching":
+            slot = self._slots.get(name)
+            if slot is not None and slot.status == "fetching":
                 self.tell(self._switchboard, FetchBlobs(slots.key(name), slot.requestor, slot.inputs, self.address))
         elif self._keeper.timer_fired(message):
             self._slot_late(self._slots[name])

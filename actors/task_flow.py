@@ -11,7 +11,7 @@ from claynet.actors.core import subtask as subtasks
 from claynet.actors.core import task as tasks
 from claynet.actors.core.frames import Frame, FrameError, framed, open_as
 from claynet.actors.core.machine import Step
-from claynet.actors.core.records import Assignment, Header, HeaderGone, Offer, amount_due
+from claynet.actors.core.records import MOST_ASSIGNMENT, Assignment, Header, HeaderGone, Offer, amount_due
 from claynet.actors.market import Pool
 from claynet.actors.messages import Announce, Grant, Revoke
 from claynet.actors.ports import FileRef, NodeId, Outcome
@@ -20,6 +20,8 @@ from claynet.actors.runtime import DEAD
 
 INLINE_PARAMS = 64 * 1024
 """Larger subtask parameters travel by digest."""
+MOST_OFFER = 64 * 1024
+"""Bytes of a sealed offer beyond the header in it."""
 
 
 class TaskFlow(RequestorBase):
@@ -101,8 +103,8 @@ class TaskFlow(RequestorBase):
             self._settle(subtask)
 
     def _settle(self, subtask: subtasks.SubtaskState) -> None:
-        """Nothing more is owed or given for this subtask."""
-        if subtask.inputs:
+        """Nothing more is owed or given for this subtask; `subtask` is what it was before that."""
+        if subtask.inputs and subtask.is_open:  # else they were taken back already, and another subtask may have been given the same
             self.tell(self._switchboard, Revoke(subtask.provider, tuple(file.digest for file in subtask.inputs)))
         if self._subtasks[subtask.id].status != "finished":
             self.ports.ledger.release(subtask.id)
@@ -150,7 +152,7 @@ class TaskFlow(RequestorBase):
             rule = "unknown_task" if task is None else "task_over"
             self._decline(offer.task_id, offer.provider, offer.offer_id, rule, "this task takes no offers")
             return
-        problem = self._offer_problem(task, offer)
+        problem = self._offer_problem(task, offer, len(frame.body))
         if problem is not None:
             self._decline(task.id, offer.provider, offer.offer_id, *problem)
             return
@@ -172,13 +174,15 @@ class TaskFlow(RequestorBase):
     def _open_of(self, provider: NodeId) -> int:
         return sum(pool.holds(provider) for pool in self._pools.values())
 
-    def _offer_problem(self, task: tasks.TaskState, offer: Offer) -> tuple[str, str] | None:
+    def _offer_problem(self, task: tasks.TaskState, offer: Offer, size: int) -> tuple[str, str] | None:
         try:
             header = open_as(offer.header, "header")
         except FrameError as error:
             return "wrong_evidence", error.detail
         if offer.header != self._announced[task.id][0]:
             return "wrong_evidence", f"it answers another header than this task's ({getattr(header, 'task_id', '')})"
+        if size > len(offer.header) + MOST_OFFER:
+            return "too_long", f"an offer has at most {MOST_OFFER} bytes more than the header that it answers, not {size}"
         most = self._max_scores.get(task.spec.app_id, float("inf"))
         return pools.refusal(offer, task.spec.max_price, most)
 
@@ -201,20 +205,21 @@ class TaskFlow(RequestorBase):
             for entry in pool.decline_all():
                 self._decline(task.id, entry.offer.provider, entry.offer.offer_id, "no_work", "nothing of the task is pending now")
             return
-        chosen = pool.choose(task.spec.max_price, task.failed_providers)
-        if chosen is not None:
-            self._ask_next(task, chosen)
+        last = task.failed_providers.union(self._refusers.get(task.id, ()))
+        while (chosen := pool.choose(task.spec.max_price, last)) is not None and not self._ask_next(task, chosen):
+            continue
 
-    def _ask_next(self, task: tasks.TaskState, chosen: pools.PooledState) -> None:
+    def _ask_next(self, task: tasks.TaskState, chosen: pools.PooledState) -> bool:
+        """Begin a subtask for this offer; False when there are too few tokens for it."""
         offer = chosen.offer
         amount = amount_due(offer.price, task.spec.subtask_timeout)
         subtask_id = self._entropy.new_id()
         if not self.ports.ledger.reserve(subtask_id, amount):
             self._decline(task.id, offer.provider, offer.offer_id, "funds", "the requestor has too few tokens free")
-            self._choose(task)
-            return
+            return False
         step = subtasks.new(subtask_id, task.id, offer.provider, chosen.body, offer.price, amount)
         self._subtask_step(None, step)
+        return True
 
     # ---------------------------------------------------------------- pending and assignment
 
@@ -333,6 +338,11 @@ class TaskFlow(RequestorBase):
                 offer=subtask.offer,
             )
         )
+        if len(body) > MOST_ASSIGNMENT:
+            reason = f"its assignment has {len(body)} bytes; at most {MOST_ASSIGNMENT} can be sent: too many inputs ({len(inputs)})"
+            self._decline(task.id, subtask.provider, self._offer_of(subtask).offer_id, "too_long", reason)
+            self._fail(subtask, "too_long", reason, blames=False)
+            return
         if inputs:
             self.tell(self._switchboard, Grant(subtask.provider, tuple(file.digest for file in inputs)))
         step = subtasks.assigned(subtask, body, inputs, self.ports.clock.utc(), task.spec.subtask_timeout)

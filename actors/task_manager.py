@@ -195,15 +195,15 @@ class TaskManager(TaskFlow, Verification, Forgetting):
     @handles(BlobsFetched)
     def on_fetched(self, message: BlobsFetched) -> None:
         """A result is here."""
-        subtask = self._subtasks[message.fetch_id.partition("/")[2]]
-        if subtask.status == "fetching":
+        subtask = self._subtasks.get(message.fetch_id.partition("/")[2])  # it may have been deleted meanwhile
+        if subtask is not None and subtask.status == "fetching":
             self._subtask_step(subtask, subtasks.fetched(subtask))
 
     @handles(BlobsFailed)
     def on_fetch_failed(self, message: BlobsFailed) -> None:
         """A result could not be had; what a lost link took with it is asked for again when its loss is told (`on_peer_lost`)."""
-        subtask = self._subtasks[message.fetch_id.partition("/")[2]]
-        if subtask.status == "fetching" and not message.again:
+        subtask = self._subtasks.get(message.fetch_id.partition("/")[2])
+        if subtask is not None and subtask.status == "fetching" and not message.again:
             self._fail(subtask, message.rule, f"the result could not be fetched: {message.detail}")
 
     @handles(PeerLost)

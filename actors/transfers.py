@@ -143,6 +143,16 @@ class Downloads:
             return []
         return self._fail(record.digest, "missing", f"the peer does not give {asked[0].name or record.digest}")
 
+    def forget(self, fetch_id: str) -> Answers:
+        """Ask for nothing more of a fetch; what was asked for and comes is passed over, unless another one waits for it."""
+        _, missing = self._fetches.pop(fetch_id, (None, set()))
+        for digest in sorted(missing):
+            if not any(digest in others for _, others in self._fetches.values()):
+                self._queue.pop(digest, None)
+                if digest in self._asked:
+                    self._over(digest)
+        return self._next()
+
     def drop(self) -> list[FetchBlobs]:
         """The link is over: return the fetches that were under way."""
         fetches = [fetch for fetch, _ in self._fetches.values()]

@@ -33,6 +33,9 @@ from claynet.actors.ports import NodeId, Outcome
 from claynet.actors.requestor_base import RequestorBase
 from claynet.actors.runtime import DEAD
 
+_LONGEST_NAME = 255
+"""Characters: as file systems have it, and what is said of a result nests its report."""
+_LONGEST_REASON = 2000
 _NOT_THE_RESULTS = frozenset({FAULT, "environment"})
 """Outcome codes of a verification which say that this node's environment failed: nothing of the result, nor of the app."""
 
@@ -63,6 +66,7 @@ class Verification(RequestorBase):
         record = frame.record
         key = subtasks.key(subtask.id)
         if isinstance(record, Taken):
+            self._refusers.get(subtask.task_id, set()).discard(subtask.provider)
             if subtask.status == "assigned":
                 self._subtask_step(subtask, subtasks.taken(subtask))
         elif isinstance(record, Refused):
@@ -82,6 +86,7 @@ class Verification(RequestorBase):
         if subtask.status != "assigned":
             return
         self._subtask_step(subtask, subtasks.refused(subtask, record.rule[:40], record.detail[:500]))
+        self._refusers.setdefault(subtask.task_id, set()).add(subtask.provider)
         self._settle(subtask)
         self._ask_pending(self._tasks[subtask.task_id])
 
@@ -93,7 +98,7 @@ class Verification(RequestorBase):
             self.ports.sink.emit("misuse", peer=subtask.provider, rule="wrong_evidence", detail="a report of another assignment")
             return
         name = report.result.name
-        if PurePosixPath(name).name != name or name in ("", ".", ".."):
+        if PurePosixPath(name).name != name or name in ("", ".", "..") or len(name) > _LONGEST_NAME:
             self._say(subtask.provider, Received(subtask.id))
             self._fail(subtask, "unsafe_path", f"the result's name {name[:100]!r} is not a plain file name")
             return
@@ -157,7 +162,7 @@ class Verification(RequestorBase):
         body = self._seal(Acceptance(subtask.id, self.ports.signer.node_id, subtask.amount, subtask.report))
         after = self._subtask_step(subtask, subtasks.accepted(subtask, body))
         self._evidence("acceptance", subtask.id, body)
-        self._settle(after)
+        self._settle(subtask)
         self._owe(after)
         task = self._tasks[subtask.task_id]
         self._task_step(task, tasks.succeeded(task))
@@ -213,6 +218,7 @@ class Verification(RequestorBase):
     def _fail(self, subtask: subtasks.SubtaskState, rule: str, reason: str, *, blames: bool = True, counts: bool = True) -> None:
         """A try came to nothing; with a report there, its provider is told in evidence."""
         rejection = b""
+        reason = reason[:_LONGEST_REASON]
         if subtask.report:
             rejection = self._seal(Rejection(subtask.id, self.ports.signer.node_id, rule, reason, subtask.report))
         after = self._subtask_step(subtask, subtasks.failed(subtask, rule, reason, rejection))
@@ -259,4 +265,4 @@ class Verification(RequestorBase):
 
     def _restart(self, subtask: subtasks.SubtaskState, reason: str, *, discard: bool = False) -> None:
         self._subtask_step(subtask, subtasks.restarted(subtask, reason, self._cancel_body(subtask.id, reason), discard))
-        self._settle(self._subtasks[subtask.id])
+        self._settle(subtask)

@@ -24,6 +24,9 @@ TABLE = {
     ("cooling", "ended"): "gone",
 }
 FINAL = frozenset({"gone"})
+_DAY = 86_400_000_000_000
+LONGEST = 3650 * _DAY
+"""Ten years, ns: what the node adds to dates, and what it keeps, stays far below 2^63."""
 INITIAL = "heard"
 
 
@@ -68,6 +71,8 @@ def unfit_reason(header: Header, now: int, price: int, memory_mib: float) -> tup
     """Return (rule, detail) when a provider with this price (per hour) and memory does not take a task; None when it may."""
     if header.deadline <= now:
         return "deadline", "the task's deadline has passed"
+    if not 0 < header.subtask_timeout <= LONGEST or header.deadline - now > LONGEST:
+        return "timeout", f"a subtask has from 1 ns to {LONGEST // _DAY} days, and a task ends within that"
     if header.max_price < price:
         return "price", f"the task pays at most {header.max_price} per hour, this provider asks {price}"
     if header.min_memory_mib > memory_mib:

@@ -287,6 +287,9 @@ SIGNER: dict[str, str] = {
 }
 """Tags that must be signed, and the field that names the signer."""
 
+MOST_ASSIGNMENT = 1024 * 1024
+"""Bytes of a sealed assignment: report, acceptance and payment nest it, and each of them must fit into a frame."""
+
 EVIDENCE = frozenset({"offer", "assignment", "report", "acceptance", "rejection", "payment"})
 """Signed records that may be shown to others; each nests the frame it answers."""
 

@@ -130,3 +130,13 @@ def provided(**header: object) -> Miser:
     world = World()
     world.provider()
     return Miser(world, **header)
+
+
+def computed() -> Miser:
+    """The slot has reported: the part's input was served on demand."""
+    miser = provided()
+    data = b"input"
+    miser.give(inputs=(FileRef("part-0.in", digest_of(data), len(data)),))
+    miser.stranger.say(Chunk(digest_of(data), 0, len(data), data))
+    miser.world.run_until(lambda: bool(miser.stranger.records(Report)), 20)
+    return miser

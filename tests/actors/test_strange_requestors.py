@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import pytest
 
-from claynet.actors.blob_names import digest_of
 from claynet.actors.core.records import (
     Acceptance,
     Cancel,
@@ -27,7 +26,7 @@ from claynet.actors.core.records import (
 )
 from claynet.actors.ports import SECOND, Digest, FileRef, NodeId
 from tests.actors.harness import OPENING, PRICE, TOKEN
-from tests.actors.strangeness import DUE, FILE, HOUR, NO_DIGESTS, Miser, no_bug, provided, replace_record, rules
+from tests.actors.strangeness import DUE, FILE, HOUR, NO_DIGESTS, computed, no_bug, provided, replace_record, rules
 from tests.actors.stranger import Stranger
 
 
@@ -108,16 +107,6 @@ def test_inputs_that_never_come_or_are_wrong_fail_the_slot() -> None:
             assert [slot.status for slot in world.slots()] == ["failed"]
             assert miser.stranger.records(Failed)
             no_bug(world)
-
-
-def computed() -> Miser:
-    """The slot has reported: the part's input was served on demand."""
-    miser = provided()
-    data = b"input"
-    miser.give(inputs=(FileRef("part-0.in", digest_of(data), len(data)),))
-    miser.stranger.say(Chunk(digest_of(data), 0, len(data), data))
-    miser.world.run_until(lambda: bool(miser.stranger.records(Report)), 20)
-    return miser
 
 
 @pytest.mark.parametrize(

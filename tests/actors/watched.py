@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import msgspec
+
 from claynet.actors.core.frames import FrameReader, open_body
 from claynet.actors.ports import (
     LinkId,
@@ -36,6 +38,7 @@ class WatchedStore:
     def append(self, key: str, state: Any | None, effects: Sequence[tuple[str, Any]] = (), done: Iterable[str] = ()) -> None:
         cut = False
         self.appends += 1
+        msgspec.msgpack.encode((state, effects))  # as a real store does: what cannot be written is an error
         if self.cut_in is not None:
             self.cut_in -= 1
             if self.cut_in <= 0:

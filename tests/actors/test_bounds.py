@@ -1,0 +1,322 @@
+"""What a peer may make a node add up, carry or remember has bounds; what is over is dropped or forgotten, and nobody honest is hurt."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from claynet.actors.computing import DAY, MOST_DAYS, MOST_PARAMS, VERDICT_WAIT
+from claynet.actors.core.frames import framed, seal
+from claynet.actors.core.offering import LONGEST
+from claynet.actors.core.records import (
+    MOST_ASSIGNMENT,
+    Acceptance,
+    Assignment,
+    Decline,
+    Header,
+    Offer,
+    Payment,
+    PaymentSeen,
+    Refused,
+    Taken,
+    VerdictSeen,
+    Want,
+)
+from claynet.actors.messages import Grant
+from claynet.actors.offers import MOST_ALL
+from claynet.actors.ports import SECOND, Address, FileRef, Outcome
+from claynet.actors.task_flow import MOST_OFFER
+from claynet.actors.transfers import AHEAD, CHUNK, WINDOW
+from claynet.proto import golem_task_api_pb2 as api
+from claynet.sim.wire.memory import KeyedSigner
+from tests.actors.bent import Call
+from tests.actors.harness import KEY, PRICE, TOKEN, World
+from tests.actors.strangeness import DUE, FILE, HOUR, cheated, computed, no_bug, provided, rules
+from tests.actors.stranger import Stranger
+
+PREREQUISITES = '{"image": "test/app", "tag": "1"}'
+
+
+# ---------------------------------------------------------------- numbers
+
+
+@pytest.mark.parametrize("timeout", [2**64 - 1, 2**63, LONGEST + 1, 0, -1])
+def test_a_subtasks_time_that_no_date_can_carry_is_declined(timeout: int) -> None:
+    miser = provided(subtask_timeout=timeout)
+    with miser.world as world:
+        assert [decline.rule for decline in miser.stranger.records(Decline)] == ["timeout"]
+        assert not miser.stranger.records(Offer)
+        no_bug(world)
+
+
+@pytest.mark.parametrize("deadline", [2**63 - 1, 2**64 - 1])
+def test_a_task_that_ends_in_many_years_is_declined(deadline: int) -> None:
+    miser = provided(deadline=deadline)
+    with miser.world as world:
+        assert [decline.rule for decline in miser.stranger.records(Decline)] == ["timeout"]
+        no_bug(world)
+
+
+def test_the_longest_time_allowed_is_taken_and_kept() -> None:
+    miser = provided(subtask_timeout=LONGEST)
+    with miser.world as world:
+        amount = -(-PRICE * LONGEST // HOUR)
+        miser.give(timeout=LONGEST, amount=amount)
+        assert miser.stranger.records(Taken)
+        assert [slot.amount for slot in world.slots()] == [amount]
+        no_bug(world)
+
+
+# ---------------------------------------------------------------- sizes
+
+
+def test_an_offer_too_long_for_an_assignment_to_carry_is_declined() -> None:
+    cheat = cheated()
+    with cheat.world:
+        cheat.offer(digest="d" * (MOST_OFFER + 1))
+        assert [decline.rule for decline in cheat.stranger.records(Decline)] == ["too_long"]
+        assert not cheat.stranger.records(Assignment)
+        cheat.ends_well()
+
+
+def test_an_assignment_too_long_for_a_report_to_carry_is_refused() -> None:
+    miser = provided()
+    with miser.world as world:
+        miser.give(params_json=json.dumps("x" * MOST_ASSIGNMENT))
+        assert [refused.rule for refused in miser.stranger.records(Refused)] == ["too_long"]
+        miser.give(params_json="", params_digest=FILE.digest, inputs=(FileRef("", FILE.digest, MOST_PARAMS + 1),))
+        assert [refused.rule for refused in miser.stranger.records(Refused)] == ["too_long"] * 2
+        assert not world.slots()
+        no_bug(world)
+
+
+def test_a_result_whose_name_no_file_system_takes_fails_the_try() -> None:
+    cheat = cheated()
+    with cheat.world:
+        cheat.given()
+        cheat.report(result=FileRef("x" * 256, FILE.digest, FILE.size))
+        assert (cheat.status, cheat.rule) == ("failed", "unsafe_path")
+        cheat.ends_well()
+
+
+def test_a_subtask_with_more_inputs_than_an_assignment_can_name_is_a_failed_try_and_nothing_is_stuck() -> None:
+    names = [f"part-{number}.in" for number in range(20_000)]
+
+    def bend(call: Call) -> Outcome | None:
+        if call.method == "NextSubtask":
+            return Outcome(
+                "ok", api.NextSubtaskReply(subtask=api.SubtaskReply(subtask_params_json="{}", resources=names)).SerializeToString()
+            )
+        if call.method == "collect":
+            return Outcome("ok", files=tuple(FileRef(name, FILE.digest, 8) for name in names))
+        return None
+
+    with World() as world:
+        world.requestor(bend=bend, config={"give_up_after": 1})
+        world.provider()
+        task_id = world.create(subtasks=1)
+        assert world.finish(task_id).status == "failed"
+        (subtask,) = world.subtasks(task_id)
+        assert subtask.rule == "too_long"
+        assert "20000" in subtask.reason
+        no_bug(world)
+
+
+# ---------------------------------------------------------------- what nobody wants any more
+
+
+def test_nothing_more_is_asked_for_of_a_result_that_nobody_wants_any_more() -> None:
+    cheat = cheated()
+    with cheat.world as world:
+        cheat.given()
+        cheat.report(result=FileRef("x.out", FILE.digest, 1000 * WINDOW))
+        assert cheat.status == "fetching"
+        asked = len(cheat.stranger.records(Want))
+        assert asked == AHEAD
+        world.abort(cheat.task_id)
+        world.run(1)
+        for at in range(0, WINDOW, CHUNK):
+            cheat.serve(bytes(CHUNK), offset=at, total=1000 * WINDOW)
+        assert len(cheat.stranger.records(Want)) == asked
+        assert rules(world) == []
+        no_bug(world)
+
+
+def test_a_task_may_be_deleted_while_its_result_is_on_its_way() -> None:
+    cheat = cheated()
+    with cheat.world as world:
+        cheat.given()
+        cheat.report()
+        assert cheat.status == "fetching"
+        manager = world.shell("r0", "manager")
+        world.abort(cheat.task_id)
+        world.run(1)
+        manager._forget(manager._tasks[cheat.task_id])  # as a user has it done once the provider has acknowledged the cancel
+        cheat.serve()
+        for link in list(cheat.stranger.links):
+            cheat.stranger.net.close(link)
+        world.run(5)
+        no_bug(world)
+        world.provider("decent")
+        assert world.finish(world.create(subtasks=1)).status == "finished"
+
+
+def test_grants_are_taken_back_once_however_often_a_subtask_ends() -> None:
+    with World() as world:
+        world.requestor()
+        world.provider()
+        task_id = world.create(subtasks=1)
+        world.finish(task_id)
+        switchboard = world.shell("r0", "switchboard")
+        manager = world.shell("r0", "manager")
+        (subtask,) = world.subtasks(task_id)
+        assert subtask.inputs
+        digests = tuple(file.digest for file in subtask.inputs)
+        switchboard.on_grant(Grant(subtask.provider, digests))  # another subtask there has the same inputs, and is under way
+        manager._restart(manager._subtasks[subtask.id], "restarted", discard=True)
+        world.run(1)
+        assert set(digests) <= switchboard._grants[subtask.provider].keys()
+
+
+def test_a_session_that_fails_hangs_up() -> None:
+    cheat = cheated()
+    with cheat.world as world:
+        (session,) = world.shell("r0", "switchboard")._peers
+        world.system.tell(Address(session), object())
+        world.run(1)
+        assert len(cheat.stranger.downs) == 1
+        assert not cheat.stranger.links
+        assert len(world.seen("actor_failed")) == 1
+
+
+# ---------------------------------------------------------------- what is remembered
+
+
+def test_announced_tasks_of_ever_new_requestors_push_out_the_oldest_and_an_honest_one_is_heard() -> None:
+    with World() as world:
+        world.provider()
+        crowd = [KeyedSigner(KEY, f"s{number}") for number in range(MOST_ALL + 100)]
+        stranger = Stranger(world, "stranger")
+        deadline = world.clock.utc() + 1000 * HOUR
+        for signer in crowd:
+            header = Header("task", signer.node_id, "docker_cpu", '{"image": "nobody/has"}', 0.0, TOKEN, 30 * SECOND, deadline)
+            stranger.net.announce(framed(seal(header, signer.sign)))
+        world.run(5)
+        computer = world.shell("p0", "computer")
+        assert len(computer._offerings) == MOST_ALL == len(computer._deadlines)
+        assert f"task@{crowd[0].node_id}" not in computer._offerings
+        assert f"task@{crowd[-1].node_id}" in computer._offerings
+        world.requestor()
+        assert world.finish(world.create(subtasks=1)).status == "finished"
+        assert len(computer._offerings) == MOST_ALL - 1, "the honest task is over"
+        no_bug(world)
+
+
+def test_slots_that_are_over_are_forgotten_and_what_comes_again_is_answered() -> None:
+    with World() as world:
+        world.requestor()
+        world.provider()
+        task_id = world.create(subtasks=3)
+        assert world.finish(task_id).status == "finished"
+        assert [slot.status for slot in world.slots()] == ["paid"] * 3
+        world.run(DAY / SECOND - 120)
+        assert len(world.slots()) == 3
+        world.run(240)
+        assert not world.slots()
+        assert not world.shell("p0", "computer")._slots
+        stranger = Stranger(world, "again")
+        stranger.call("p0")
+        stranger.say(Acceptance("forgotten", stranger.id, DUE, b""))
+        world.run(1)
+        assert stranger.records(VerdictSeen) == [VerdictSeen("forgotten")]
+        payment = next(frame for frame in world.frames("r0", "payment"))
+        before = world.balance("p0"), len(world.frames("p0", "payment_seen"))
+        world.shell("p0", "computer")._paid(payment.record, world.id("r0"), payment)
+        world.run(1)
+        assert (world.balance("p0"), len(world.frames("p0", "payment_seen"))) == (before[0], before[1] + 1)
+        world.restart("p0")
+        assert world.finish(world.create(subtasks=1)).status == "finished"
+        no_bug(world)
+
+
+def test_a_payment_that_was_never_owed_is_not_acknowledged() -> None:
+    with World() as world:
+        world.provider()
+        stranger = Stranger(world, "generous")
+        stranger.call("p0")
+        stranger.say(Payment("never", stranger.id, world.id("p0"), 5, b""))
+        world.run(1)
+        assert not stranger.records(PaymentSeen)
+        assert rules(world) == ["wrong_evidence"]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_slot_whose_requestor_never_comes_back_is_forgotten_after_a_month(restarts: bool) -> None:
+    miser = computed()
+    with miser.world as world:
+        for link in list(miser.stranger.links):
+            miser.stranger.net.close(link)
+        world.run(30 + VERDICT_WAIT / SECOND + 60)
+        assert [slot.status for slot in world.slots()] == ["unanswered"]
+        if restarts:
+            world.restart("p0")
+        world.run((MOST_DAYS - 1) * DAY / SECOND)
+        assert len(world.slots()) == 1
+        world.run(DAY / SECOND)
+        assert not world.slots()
+        assert not world.shell("p0", "switchboard")._grants
+        no_bug(world)
+
+
+def test_a_report_waits_for_its_verdict_as_long_as_its_subtask_had() -> None:
+    timeout = 24 * HOUR
+    with World() as world:
+        world.requestor()
+        world.provider()
+        task_id = world.create(subtasks=1, subtask_timeout=timeout, task_timeout=2 * timeout)
+        world.run_until(lambda: any(subtask.status == "computing" for subtask in world.subtasks(task_id)))
+        world.crash("r0")
+        world.run(2 * HOUR / SECOND)
+        assert [slot.status for slot in world.slots()] == ["reported"]
+        world.start("r0")
+        assert world.finish(task_id).status == "finished"
+        assert [slot.status for slot in world.slots()] == ["paid"]
+
+
+# ---------------------------------------------------------------- choosing
+
+
+def test_too_few_tokens_for_very_many_offers() -> None:
+    with World() as world:
+        world.requestor(opening=0, config={"pool_time": 20 * SECOND})
+        for number in range(600):
+            world.provider(f"p{number}", config={"decline_gap": 3600 * SECOND})
+        task_id = world.create(subtasks=1)
+        world.run(40)
+        assert len(world.seen("decline", rule="funds")) >= 600
+        assert world.task(task_id).status == "waiting"
+        no_bug(world)
+
+
+def test_who_offers_and_refuses_again_and_again_comes_last() -> None:
+    cheat = cheated()
+    with cheat.world as world:
+        world.provider("decent")
+
+        def refuse() -> None:
+            for assignment in cheat.stranger.records(Assignment):
+                if assignment.subtask_id not in refused:
+                    refused.add(assignment.subtask_id)
+                    cheat.stranger.say(Refused(assignment.subtask_id, "busy", "not now"))
+
+        refused: set[str] = set()
+        for number in range(20):
+            cheat.stranger.say(
+                Offer(f"offer-{number}", cheat.task_id, cheat.stranger.id, 0, 10_000.0, 60 * SECOND, cheat.header),
+            )
+            world.run(1)
+            refuse()
+        assert world.finish(cheat.task_id).status == "finished"
+        assert len(refused) <= 2
+        no_bug(world)
