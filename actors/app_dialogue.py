@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
+from claynet.actors.core.records import MOST_HEADER
 from claynet.actors.environment import Placement
 from claynet.actors.messages import AppRequest, Op, OpCall, OpCollect, OpDiscard, OpPlace, RuntimeOp
 from claynet.actors.ports import Address, FileRef, NodeId, Outcome
@@ -19,6 +20,8 @@ from claynet.actors.world import Ports
 from claynet.proto import golem_task_api_pb2 as api
 from claynet.proto import layout
 
+_MOST_PREREQUISITES = MOST_HEADER - 2048
+"""Bytes: the rest of a header are ids, numbers and a signature."""
 VERDICTS = ("SUCCESS", "FAILURE", "AWAITING_DATA", "INCONCLUSIVE")
 
 
@@ -152,6 +155,9 @@ def created(outcome: Outcome) -> tuple[str, str, float]:
     reply = _parse(api.CreateTaskReply, outcome.reply)
     if not reply.env_id:
         raise BadAnswer("CreateTask named no environment")
+    size = len(reply.env_id.encode()) + len(reply.prerequisites_json.encode())
+    if size > _MOST_PREREQUISITES:
+        raise BadAnswer(f"CreateTask named an environment and prerequisites of {size} bytes; a header carries {_MOST_PREREQUISITES}")
     return reply.env_id, reply.prerequisites_json, reply.inf_requirements.min_memory_mib
 
 

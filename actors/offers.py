@@ -10,7 +10,7 @@ import msgspec
 from claynet.actors.benchmarks import Benchmarks
 from claynet.actors.core import offering as machine
 from claynet.actors.core.frames import Frame
-from claynet.actors.core.records import Decline, Header, Offer
+from claynet.actors.core.records import MOST_HEADER, Decline, Header, Offer
 from claynet.actors.environment import Refusal, Runnable
 from claynet.actors.messages import SendTo
 from claynet.actors.ports import SECOND, NodeId, TimerId
@@ -23,8 +23,6 @@ MOST_ALL = 2048
 """Announced tasks that are remembered of everybody together: of more, the one longest not heard of is forgotten. A requestor costs nothing
 to invent; an honest one announces its task again, and is heard then.
 """
-MOST_HEADER = 32 * 1024
-"""Bytes of a sealed header."""
 
 
 class Offers(ProviderBase):

@@ -287,6 +287,8 @@ SIGNER: dict[str, str] = {
 }
 """Tags that must be signed, and the field that names the signer."""
 
+MOST_HEADER = 32 * 1024
+"""Bytes of a sealed header; providers pass longer ones over."""
 MOST_ASSIGNMENT = 1024 * 1024
 """Bytes of a sealed assignment: report, acceptance and payment nest it, and each of them must fit into a frame."""
 

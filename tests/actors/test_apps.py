@@ -150,11 +150,12 @@ def test_a_service_that_needs_several_attempts_is_given_them() -> None:
     [
         Outcome("ok", b"\xff\xff"),
         Outcome("ok", api.CreateTaskReply().SerializeToString()),
+        Outcome("ok", api.CreateTaskReply(env_id="docker_cpu", prerequisites_json=" " * 32 * 1024).SerializeToString()),
         Outcome("error", code="INVALID_ARGUMENT", detail="bad parameters"),
         Outcome("timed_out"),
         DEAD,
     ],
-    ids=["garbage", "no_environment", "error", "timed_out", "died"],
+    ids=["garbage", "no_environment", "too_long", "error", "timed_out", "died"],
 )
 def test_a_create_task_that_comes_to_nothing_is_failed_to_create_and_aborted(answer: Outcome) -> None:
     with World() as world:
