@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -33,13 +34,28 @@ settings.load_profile("deep" if os.environ.get("CLAYNET_TESTS") == "deep" else "
 _LEFT_OUT = pytest.StashKey[int]()
 
 
+_LONG = ("docs/test_commands.py", "runs/test_modes.py", "runs/test_shipped.py", "live/test_node_commands.py", "runs/test_calibrate.py")
+"""Files that take long: begun late, all the others would have to wait for them."""
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if os.environ.get(SWITCH) != "no":
-        return
-    left_out = [item for item in items if item.get_closest_marker("docker")]
-    items[:] = [item for item in items if not item.get_closest_marker("docker")]
-    config.hook.pytest_deselected(items=left_out)
-    config.stash[_LEFT_OUT] = len(left_out)
+    """Leave out what needs an engine when told so; for several processes: one engine for all that need it, and no file in two of them."""
+    if os.environ.get(SWITCH) == "no":
+        left_out = [item for item in items if item.get_closest_marker("docker")]
+        items[:] = [item for item in items if not item.get_closest_marker("docker")]
+        config.hook.pytest_deselected(items=left_out)
+        config.stash[_LEFT_OUT] = len(left_out)
+    for item in items:
+        group = "docker" if item.get_closest_marker("docker") else str(item.path.relative_to(Path(__file__).parent))
+        item.add_marker(pytest.mark.xdist_group(group))
+    if config.getoption("numprocesses", None) or hasattr(config, "workerinput"):
+        items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    """The engine's tests wait more than they compute, and take longest."""
+    group = next(item.iter_markers("xdist_group")).args[0]
+    return -1 if group == "docker" else _LONG.index(group) if group in _LONG else len(_LONG)
 
 
 @pytest.hookimpl(wrapper=True)
