@@ -147,7 +147,9 @@ def _installed(path: Path) -> str:
 def _print(result: RuleResult) -> None:
     from rich.text import Text
 
-    from claynet.cli.tables import make_console
+    from claynet.cli.tables import make_console, styled
 
     verdict = Text("pass", style="green") if result.ok else Text("fail", style="red")
-    make_console().print(Text.assemble(verdict, "  ", result.name, f" ({result.detail})" if result.detail else ""), soft_wrap=True)
+    make_console().print(
+        Text.assemble(verdict, "  ", styled(f"{result.name} ({result.detail})" if result.detail else result.name)), soft_wrap=True
+    )

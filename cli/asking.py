@@ -32,4 +32,4 @@ def ask(method: str, request: Message, data_dir: Path, output: Output, show: Cal
 
 def say(text: str) -> None:
     """Tell people a line."""
-    make_console().print(text, soft_wrap=True, markup=False)
+    make_console().print(text, soft_wrap=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from claynet.cli.output import DONE, Output
+from claynet.cli.output import DONE, Output, readable
 from claynet.sim.calibration import CalibrationError, read_calibration
 
 
@@ -20,5 +20,5 @@ def calibrate(place: Path, output: Output) -> int:
         return output.error("calibration", str(error))
     output.result({"durations": found.to_json()})
     if not output.as_json:
-        sys.stdout.write(found.to_yaml() + "\n")
+        sys.stdout.write(readable(found.to_yaml()) + "\n")
     return DONE

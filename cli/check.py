@@ -130,16 +130,16 @@ def _change(change: LinkChange) -> str:
 
 
 def _print(plan: Plan) -> None:
-    from rich.markup import escape
+    from rich.text import Text
 
-    from claynet.cli.tables import make_console, table
+    from claynet.cli.tables import make_console, styled, table
 
     console = make_console()
     found = summary(plan)
-    console.print(f"[bold]{escape(found['scenario'])}[/bold] is valid: seed {found['seed']}, mode {found['mode']}")
+    console.print(Text.assemble(styled(found["scenario"], "bold"), f" is valid: seed {found['seed']}, mode {found['mode']}"))
     console.print(f"until {found['until']}, at most {found['at_most']}; digest {found['digest'][:16]}")
     for text in plan.notes:
-        console.print(f"note: {escape(text)}")
+        console.print(f"note: {text}")
     for title in ("apps", "nodes", "tasks", "events"):
         if found[title]:
             console.print(table(title, found[title]))

@@ -32,7 +32,7 @@ def _follow(kinds: Sequence[str], about: str, data_dir: Path, output: Output) ->
     from claynet.actors.nearest import nearest
     from claynet.cli import shown
     from claynet.cli.control_client import NodeClient, with_node
-    from claynet.cli.output import DONE, WRONG, note, write_json
+    from claynet.cli.output import DONE, WRONG, note, readable, write_json
     from claynet.proto import node_pb2 as api
 
     for kind in kinds:
@@ -48,7 +48,7 @@ def _follow(kinds: Sequence[str], about: str, data_dir: Path, output: Output) ->
                 write_json({"at": event.at, "number": event.number, "kind": event.kind, "dropped": event.dropped} | fields)
             else:
                 text = " ".join(f"{name}={_text(value)}" for name, value in fields.items() if value not in ("", None))
-                sys.stdout.write("".join(one if one.isprintable() else " " for one in f"{shown.when(event.at)} {event.kind} {text}") + "\n")
+                sys.stdout.write(readable(f"{shown.when(event.at)} {event.kind} {text}", kept="") + "\n")
             sys.stdout.flush()
         return DONE
 

@@ -48,9 +48,13 @@ def write_json(value: Mapping[str, Any]) -> None:
 
 def note(text: str) -> None:
     """Write a line to standard error; control characters are shown, not sent to the terminal."""
-    safe = "".join(character if character.isprintable() or character == "\n" else repr(character)[1:-1] for character in text)
-    sys.stderr.write(safe + "\n")
+    sys.stderr.write(readable(text) + "\n")
     sys.stderr.flush()
+
+
+def readable(text: str, kept: str = "\n\t") -> str:
+    """Return a text as it may go to a terminal: what would command it, or is not to be seen, is spelt out, except what is `kept`."""
+    return "".join(one if one.isprintable() or one in kept else repr(one)[1:-1] for one in text)
 
 
 def reader_gone() -> int:

@@ -13,6 +13,7 @@ from typing import TextIO
 
 from claynet.actors.ports import SECOND
 from claynet.actors.units import format_duration
+from claynet.cli.output import readable
 from claynet.sim.options import Progress
 
 GAP = 5 * SECOND
@@ -39,7 +40,7 @@ class LineProgress:
         """Take one state."""
         if self._now() - self._last >= GAP:
             self._last = self._now()
-            self._stream.write(f"{self._title} {line(progress)}\n")
+            self._stream.write(readable(f"{self._title} {line(progress)}") + "\n")
             self._stream.flush()
 
 
@@ -50,18 +51,19 @@ def progress_display(title: str) -> Iterator[Callable[[Progress], None]]:
         yield LineProgress(title, sys.stderr)
         return
     from rich.console import Console
-    from rich.text import Text
+
+    from claynet.cli.tables import styled
 
     console = Console(stderr=True, highlight=False)
     last = 0
 
-    with console.status(Text(title)) as status:
+    with console.status(styled(title)) as status:
 
         def show(progress: Progress) -> None:
             nonlocal last
             now = time.monotonic_ns()
             if now - last >= _FAST_GAP:
                 last = now
-                status.update(Text(f"{title} {line(progress)}"))
+                status.update(styled(f"{title} {line(progress)}"))
 
         yield show

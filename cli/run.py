@@ -92,11 +92,11 @@ def _print(fields: dict[str, Any], out: Path | None) -> None:
     from rich.text import Text
 
     from claynet.actors.units import format_tokens
-    from claynet.cli.tables import make_console, table
+    from claynet.cli.tables import make_console, styled, table
 
     console = make_console()
     verdict = Text("ok", style="bold green") if fields["ok"] else Text("not ok", style="bold red")
-    console.print(Text.assemble(f"{fields['scenario']}: ", verdict, f"  seed {fields['seed']}, mode {fields['mode']}"))
+    console.print(Text.assemble(styled(f"{fields['scenario']}: "), verdict, f"  seed {fields['seed']}, mode {fields['mode']}"))
     times = f"{fields['virtual_seconds']:.3f} s of virtual time, " if fields["mode"] != "real" else ""
     console.print(f"{times}{fields['wall_seconds']:.3f} s of real time, {fields['nodes']} nodes")
     console.print(f"{fields['messages']} messages crossed the network, {fields['deliveries']} reached an actor")
@@ -123,4 +123,4 @@ def _print(fields: dict[str, Any], out: Path | None) -> None:
     if fields["trace_hash"]:
         console.print(f"trace {fields['trace_hash']}")
     if out is not None:
-        console.print(Text(f"written to {out}"))
+        console.print(f"written to {out}")
