@@ -29,7 +29,9 @@ def read_config(path: Path) -> Given:
     tree = _load(path)
     values: dict[str, object] = {}
     places: dict[str, str] = {}
-    findings: list[Finding] = []
+    findings = _merges(tree, path)
+    if findings:
+        raise SettingsError(findings)
     for name, value in tree.items():
         line = tree.lc.key(name)[0] + 1
         if name in SECTIONS and isinstance(value, CommentedMap):
@@ -46,6 +48,16 @@ def read_config(path: Path) -> Given:
     if findings:
         raise SettingsError(findings)
     return Given(values, places)
+
+
+def _merges(tree: CommentedMap, path: Path) -> list[Finding]:
+    """Refuse merge keys: what they bring has no line of its own, and changing it here would change it elsewhere."""
+    parts = {"<<": tree, **{f"{name}.<<": value for name, value in tree.items() if isinstance(value, CommentedMap)}}
+    return [
+        Finding(f"{path}:{part.lc.line + 1}", key, "merge keys are not read here", "write out the keys that it brings")
+        for key, part in parts.items()
+        if part.merge
+    ]
 
 
 def set_value(path: Path, key: Key, value: Any) -> None:

@@ -72,6 +72,17 @@ def _name(value: object) -> str:
     return text
 
 
+def _host(value: object) -> str:
+    host = _text(value)
+    if not host:
+        raise UnitError("expected an address, not an empty text", f"write {NOWHERE} for a node that does not listen")
+    try:
+        host.encode("idna")  # as a socket does, which otherwise raises this only when the node starts
+    except UnicodeError as error:
+        raise UnitError(f"{host[:40]!r} can be no host's name: {error}", "write an address such as 127.0.0.1") from None
+    return host
+
+
 def _network(value: object) -> str:
     name = _name(value)
     if not name:
@@ -160,12 +171,18 @@ def _show_truth(value: bool) -> str:
 
 
 def _show_cores(value: float) -> str:
-    return f"{value:g}"
+    return f"{value:.3f}".rstrip("0").rstrip(".")
+
+
+_WORDS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
+"""What YAML, in one version or another, does not read as text."""
 
 
 def _quoted(text: str) -> str:
     # What YAML would read as something else, or as the end of the value, stands in quotes.
-    return text if re.fullmatch(r"[A-Za-z][\w./-]*", text) else '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if re.fullmatch(r"[A-Za-z][A-Za-z0-9_./-]*", text) and text.lower() not in _WORDS:
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _show_list(show: Show) -> Show:
@@ -185,7 +202,7 @@ _DECLARED = (
     Key("network", _network, _quoted, "claynet", "a name", "Which network it belongs to: nodes of another name are not talked to."),
     Key("peers", _list(_place), _show_list(_show_place), (), f"{_A_LIST} HOST:PORT", "Nodes that it keeps a link to."),
     Key("discover", _truth, _show_truth, True, _A_TRUTH, "Links to nodes that it has met before or was told of, besides its peers."),
-    Key("listen.host", _text, _quoted, "127.0.0.1", "an address",
+    Key("listen.host", _host, _quoted, "127.0.0.1", "an address",
         "Where it listens for peers: 127.0.0.1 for this machine only, 0.0.0.0 or :: for everybody, none: it calls others only."),
     Key("listen.port", _whole(0, 65_535), str, 40_102, "a port", "Its TCP port; 0 takes a free one each time."),
     Key("relay.use", _truth, _show_truth, True, _A_TRUTH,
