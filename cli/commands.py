@@ -170,12 +170,23 @@ _USAGE = typer.BadParameter.__base__ or typer.BadParameter
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; nothing is ever raised except for missing packages."""
     output = Output("--json" in arguments)
+    foreign = next((argument for argument in arguments if not _is_utf8(argument)), None)
+    if foreign is not None:  # names and paths go to nodes and into JSON, which have UTF-8 only
+        return output.error("usage", f"the argument {foreign!r} is not UTF-8; give the name in UTF-8, or rename the file")
     try:
         code = guarded(lambda: typer.main.get_command(app).main(list(arguments), prog_name="claynet", standalone_mode=False), output)
         sys.stdout.flush()
     except BrokenPipeError:
         return reader_gone()
     return code
+
+
+def _is_utf8(argument: str) -> bool:
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def guarded(command: Callable[[], object], output: Output) -> int:

@@ -11,6 +11,8 @@ from claynet.cli.output import Output
 
 node_commands = typer.Typer(help="Run a node on this machine.", no_args_is_help=True, rich_markup_mode=None)
 
+MOST_LINES = 1_000_000_000
+"""Of a log that can be asked for; 0 stands for all."""
 Json = Annotated[bool, typer.Option("--json", help="Write exactly one JSON object to standard output.")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting (claynet config explain), over file and variables.")
@@ -85,7 +87,7 @@ def status_command(data_dir: DataDirOption = None, as_json: Json = False) -> Non
 
 @node_commands.command("logs")
 def logs_command(
-    last: Annotated[int, typer.Option(metavar="N", min=0, help="So many of the last lines; 0: all that are kept.")] = 50,
+    last: Annotated[int, typer.Option(metavar="N", min=0, max=MOST_LINES, help="So many of the last lines; 0: all that are kept.")] = 50,
     about: Annotated[str, typer.Option(metavar="TEXT", help="Only lines with this in them, such as a task's id.")] = "",
     follow: Annotated[bool, typer.Option("--follow", help="Go on with new lines until the node stops.")] = False,
     data_dir: DataDirOption = None,

@@ -24,11 +24,17 @@ from claynet.actors.units import UnitError
 from claynet.proto import node_pb2 as api
 
 MOST_BYTES = 4 * 2**20
+MOST_VALUES = 100_000
+"""With what aliases repeat; or as many as the file has bytes, which is more than one without aliases can hold."""
 REQUIRED = ("app_id", "max_price_per_hour", "max_subtasks", "task_timeout", "subtask_timeout")
 OPTIONAL = ("name", "resources", "output_directory", "concent_enabled")
 KEYS = (*REQUIRED, *OPTIONAL)
 """Of the part `golem`."""
-_CLOCK = re.compile(r"(\d{1,4}):([0-5]\d):([0-5]\d)")
+MOST_TIME = 10 * 365 * 24 * 3600 * SECOND
+"""Of a task and of a subtask: ten years, ns."""
+_CLOCK = re.compile(r"([0-9]{1,4}):([0-5][0-9]):([0-5][0-9])")
+_BARE = re.compile(r"[0-9]{1,40}")
+"""A whole number without a unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,8 @@ class TaskFile:
         """Return a finding with the line of its key, or of the nearest part around it."""
         at = key
         while at and at not in self.lines:
-            at = re.sub(r"(\[[^\]]*\]|\.?[^.\[]+)$", "", at)
+            shorter = re.sub(r"(\[[^\]]*\]|\.?[^.\[]+)$", "", at)
+            at = shorter if shorter != at else at[:-1]  # of a key with dots or brackets in it
         return Finding(str(self.path), self.lines.get(at, 0), key, message, suggestion)
 
     def refuse(self, problems: Iterable[api.Problem]) -> TaskFileError:
@@ -78,8 +85,8 @@ class TaskFile:
 def read_task_file(path: Path) -> TaskFile:
     """Read a task file. Raises TaskFileError with everything that is wrong in it."""
     file = TaskFile(path)
-    tree = _load(path)
-    _note_lines(tree, "", file.lines)
+    tree, size = _load(path)
+    file.lines = _lines(tree, path, size)
     findings = [file.finding(str(key), "unknown key", nearest(str(key), ("golem", "app"))) for key in tree if key not in ("golem", "app")]
     golem, app = tree.get("golem"), tree.get("app", {})
     if not isinstance(golem, dict):
@@ -90,7 +97,7 @@ def read_task_file(path: Path) -> TaskFile:
         app = {}
     try:
         file.request.params_json = json.dumps(app, allow_nan=False)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         findings.append(file.finding("app", f"it cannot be written as JSON: {error}"))
     if golem is not None:
         findings += _read_golem(golem, file)
@@ -114,7 +121,7 @@ def _read_golem(golem: dict[str, Any], file: TaskFile) -> list[Finding]:
         "resources": lambda value: request.resources.extend(_resources(value, home)),
         "concent_enabled": _no_concent,
     }
-    request.name = file.path.stem[:100]
+    request.name = file.path.stem.encode("utf-8", "replace").decode()[:100]
     for key, read in readers.items():
         if golem.get(key) is not None:
             try:
@@ -137,37 +144,64 @@ def _text(value: Any) -> str:
 
 def _count(value: Any) -> int:
     if type(value) is not int or not 1 <= value < 2**31:
-        raise UnitError(f"a whole number from 1 is wanted, not {value!r}")
+        raise UnitError(f"a whole number from 1 to {2**31 - 1} is wanted, not {_cut(value)!r}")
     return value
+
+
+def _bare(value: Any) -> int | None:
+    """Read a whole number without a unit, written as a number or as a text; None for anything else."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value)
+    return int(value) if isinstance(value, str) and _BARE.fullmatch(value.strip()) else None
 
 
 def _duration(value: Any) -> int:
     """Read `10m`; a bare number of seconds, and `HH:MM:SS`, as the original has them."""
-    if type(value) is int:
-        return value * SECOND
-    if isinstance(value, str):
-        if value.strip().isdigit():
-            return int(value) * SECOND
-        clock = _CLOCK.fullmatch(value.strip())
-        if clock:
-            return (int(clock[1]) * 3600 + int(clock[2]) * 60 + int(clock[3])) * SECOND
-    return units.duration(value)
+    bare = _bare(value)
+    clock = _CLOCK.fullmatch(value.strip()) if isinstance(value, str) else None
+    if bare is not None:
+        lasts = bare * SECOND
+    elif clock:
+        lasts = (int(clock[1]) * 3600 + int(clock[2]) * 60 + int(clock[3])) * SECOND
+    else:
+        lasts = units.duration(value)
+    if not 0 < lasts <= MOST_TIME:
+        raise UnitError(f"{_cut(value)} is not above 0 and at most ten years ({units.format_duration(MOST_TIME)})", "write it such as 10m")
+    return lasts
 
 
 def _price(value: Any) -> int:
     """Read `0.5tok`; a bare whole number is 10^-18 tokens, as the original has it."""
-    bare = value if type(value) is int else int(value) if isinstance(value, str) and value.strip().isdigit() else None
+    bare = _bare(value)
     if bare is None:
         return units.tokens(value)
     if bare % SECOND:
         raise UnitError(
-            f"{bare} without a unit is 10^-18 tokens, finer than the smallest step there is", f"write {bare}tok for {bare} tokens"
+            f"{_cut(bare)} without a unit is 10^-18 tokens, finer than the smallest step there is",
+            f"write {_cut(bare)}tok for that many tokens",
         )
+    if not 0 <= bare // SECOND <= units.MOST:
+        raise UnitError(f"{_cut(bare)} is no price from 0 to {units.format_tokens(units.MOST)}", "write it such as 0.5tok")
     return bare // SECOND
 
 
+def _cut(value: Any) -> str:
+    if isinstance(value, int) and abs(value) >= 10**40:
+        return "so large a number"  # str() refuses thousands of digits
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
 def _path(value: Any, home: Path) -> Path:
-    return home / Path(_text(value)).expanduser()
+    text = _text(value)
+    try:
+        path = home / Path(text).expanduser()
+        str(path).encode()
+    except RuntimeError:
+        raise UnitError(f"no user is called so: {text.partition('/')[0]}", "write the path without ~") from None
+    except UnicodeEncodeError:
+        raise UnitError(f"a folder above it has a name that is no UTF-8: {home}", "move the task file, or name an absolute path") from None
+    return path
 
 
 def _resources(value: Any, home: Path) -> list[api.Resource]:
@@ -185,7 +219,7 @@ def _no_concent(value: Any) -> None:
 # ---------------------------------------------------------------- text
 
 
-def _load(path: Path) -> dict[str, Any]:
+def _load(path: Path) -> tuple[dict[str, Any], int]:
     def wrong(message: str, line: int = 0) -> TaskFileError:
         return TaskFileError([Finding(str(path), line, "file", message)])
 
@@ -207,7 +241,7 @@ def _load(path: Path) -> dict[str, Any]:
         raise wrong(f"neither JSON nor YAML: {str(error)[:200]}") from None
     if not isinstance(tree, dict):
         raise wrong("an object with the parts `golem` and `app` is wanted")
-    return tree
+    return tree, len(data)
 
 
 def _json(data: bytes) -> Any:
@@ -217,13 +251,32 @@ def _json(data: bytes) -> Any:
         return None
 
 
-def _note_lines(tree: Any, at: str, lines: dict[str, int]) -> None:
-    if isinstance(tree, CommentedMap):
-        for key, value in tree.items():
-            name = f"{at}.{key}" if at else str(key)
-            lines[name] = tree.lc.key(key)[0] + 1
-            _note_lines(value, name, lines)
-    elif isinstance(tree, CommentedSeq):
-        for number, value in enumerate(tree):
-            lines[f"{at}[{number}]"] = tree.lc.item(number)[0] + 1
-            _note_lines(value, f"{at}[{number}]", lines)
+def _lines(tree: Any, path: Path, size: int) -> dict[str, int]:
+    """Return the line of every key and item. Raises TaskFileError."""
+
+    def wrong(message: str, suggestion: str = "", key: str = "file", line: int = 0) -> TaskFileError:
+        return TaskFileError([Finding(str(path), line, key, message, suggestion)])
+
+    lines: dict[str, int] = {}
+
+    def note(at: str, line: int, value: Any) -> None:
+        lines[at] = line + 1
+        if len(lines) > max(MOST_VALUES, size):
+            raise wrong(f"it holds more than {MOST_VALUES} values by aliases (*)", "write out what is meant")
+        walk(value, at)
+
+    def walk(part: Any, at: str) -> None:
+        if isinstance(part, CommentedMap):
+            if part.merge:  # what it brings has no line of its own
+                raise wrong("merge keys are not read here", "write out the keys that it brings", f"{at}.<<".lstrip("."), part.lc.line + 1)
+            for key, value in part.items():
+                note(f"{at}.{key}" if at else str(key), part.lc.key(key)[0], value)
+        elif isinstance(part, CommentedSeq):
+            for number, value in enumerate(part):
+                note(f"{at}[{number}]", part.lc.item(number)[0], value)
+
+    try:
+        walk(tree, "")
+    except RecursionError:
+        raise wrong("its values are nested too deeply") from None
+    return lines
