@@ -10,6 +10,7 @@ import json
 import os
 import selectors
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -92,6 +93,10 @@ def _say_ready(name: str, node_id: str, roles: str, listens: str) -> None:
 
 def _os_trouble(error: OSError, settings: NodeSettings, place: DataDir) -> tuple[str, str]:
     where = f"{settings.listen_host}:{settings.listen_port}"
+    unknown = error if isinstance(error, socket.gaierror) else error.__context__  # socket.create_server tells it in words of its own
+    if isinstance(unknown, socket.gaierror):
+        way_out = "set listen.host to an address of this machine, or to none to not listen: claynet node start --set listen.host=127.0.0.1"
+        return "port", f"listen.host {settings.listen_host} is no address or name that is known here ({unknown.strerror}); {way_out}"
     if error.errno == errno.EADDRINUSE:
         return "port", f"the port {where} is in use; choose another, or 0 for a free one: claynet node start --set listen.port=0"
     if error.errno in (errno.EADDRNOTAVAIL, errno.EACCES) and error.filename is None:
