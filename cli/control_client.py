@@ -17,7 +17,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from claynet.cli.data_dir_option import data_dir_flag
-from claynet.cli.output import UNMET, WRONG, Output
+from claynet.cli.output import BROKEN, UNMET, WRONG, Output
 from claynet.net.storage.data_dir import DataDir
 from claynet.proto import node_pb2 as api
 
@@ -97,10 +97,14 @@ class NodeClient:
             return NodeTrouble("no_answer", "the node did not answer in time; it may be very busy or hang: look at its log")
         if code is grpc.StatusCode.CANCELLED:
             return NodeTrouble("stopped", "the node stopped while it answered")
+        if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in text:  # gRPC's own words, of either side
+            return NodeTrouble("refused", f"what was asked, or its answer, is too large for the control API ({text}); ask for less at once")
         if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
             return NodeTrouble("crowded", "too many commands talk to the node at once; end a `watch` or `events`")
         if code is grpc.StatusCode.UNIMPLEMENTED:
             return NodeTrouble("version", "the node is of another version and does not know this command; restart it")
+        if code in (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN):
+            return NodeTrouble("internal", f"the node failed at it: {text}; look at its log", BROKEN)
         kinds = {grpc.StatusCode.NOT_FOUND: "not_found", grpc.StatusCode.INVALID_ARGUMENT: "usage"}
         return NodeTrouble(kinds.get(code, "refused"), text, WRONG if code is grpc.StatusCode.INVALID_ARGUMENT else UNMET)
 
