@@ -102,7 +102,7 @@ def _look_here() -> None:
 
 def _find(subject: str) -> tuple[str, App]:
     """Return `module:NAME` and the app. Raises _NoAppError, or _IsImage."""
-    target = _installed(Path(subject)) if Path(subject).is_file() else subject
+    target = _installed(Path(subject)) if _is_file(Path(subject)) else subject
     if not target:
         raise _NoAppError("'' is no file, no installed module:NAME and no image")
     if not _MODULE.fullmatch(target):
@@ -115,6 +115,13 @@ def _find(subject: str) -> tuple[str, App]:
         raise _NoAppError(str(error)) from None
     except Exception as error:  # whatever the app's module raises when it is imported
         raise _NoAppError(f"{target} cannot be imported: {type(error).__name__}: {error}") from error
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # no file can have so long a name, but an image can
+        return False
 
 
 def _is_module(name: str) -> bool:

@@ -33,10 +33,10 @@ _ASKED_OF_PROVIDERS = ("lend.cores", "lend.memory", "lend.disk", "lend.price", "
 def init(data_dir: Path, flags: Mapping[str, str], pairs: Sequence[str], yes: bool, output: Output) -> int:
     """Make a node that can be started."""
     place = DataDir(data_dir)
-    if place.config.exists():
-        way_out = "change it with: claynet config set KEY VALUE, or name another data dir"
-        return output.error("data_dir", f"{place.config} is there already; {way_out}", code=UNMET)
     try:
+        if place.config.exists():
+            way_out = "change it with: claynet config set KEY VALUE, or name another data dir"
+            return output.error("data_dir", f"{place.config} is there already; {way_out}", code=UNMET)
         machine = this_machine(data_dir)
         given = dict(flags)
         asks = not yes and not output.as_json and sys.stdin.isatty()
@@ -58,7 +58,7 @@ def init(data_dir: Path, flags: Mapping[str, str], pairs: Sequence[str], yes: bo
     except (DataDirError, KeyFileError) as error:
         return output.error("data_dir", str(error), code=UNMET)
     except OSError as error:
-        return output.error("data_dir", f"{data_dir} cannot be written ({error.strerror}); name another with --data-dir", code=UNMET)
+        return output.error("data_dir", f"{data_dir} cannot be used ({error.strerror}); name another with --data-dir", code=UNMET)
     output.result({"id": node_id, "data_dir": str(place.path), "config": str(place.config), "roles": list(found.settings.roles)})
     if not output.as_json:
         _tell(found.settings, node_id, place)

@@ -74,7 +74,7 @@ def _wrong_option(options: RunOptions, calibrate: Path | None, plan: Plan) -> st
     """Make the output folder; return what is wrong with the options, or nothing."""
     if options.replay is not None and plan.mode == "real":
         return "--replay: nothing of real time can be replayed; use the mode of the tape, paced"
-    if options.replay is not None and not options.replay.is_file():
+    if options.replay is not None and not _is_file(options.replay):
         return f"--replay: no such file: {options.replay}"
     if calibrate is not None and options.replay is not None:
         return "--calibrate: a replay has the durations of its tape; leave --calibrate out"
@@ -86,6 +86,13 @@ def _wrong_option(options: RunOptions, calibrate: Path | None, plan: Plan) -> st
         except OSError as error:
             return f"--out: {options.out} cannot be made: {error.strerror}"
     return ""
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # too long a name, or a folder that may not be looked into
+        return False
 
 
 def _print(fields: dict[str, Any], out: Path | None) -> None:

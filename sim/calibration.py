@@ -86,13 +86,10 @@ class Calibration:
 
 def read_calibration(place: Path) -> Calibration:
     """Fit durations to a side log: a file, or the output folder of a run that has one. Raises CalibrationError."""
-    log = place / SIDE_LOG if place.is_dir() else place
-    if not log.is_file():
-        if place.is_dir():
-            raise CalibrationError(f"{place}: has no {SIDE_LOG}: give the --out folder of a run in mode paced, or a log")
-        raise CalibrationError(f"{place}: no such file or folder")
+    log = place
     samples: dict[str, list[int]] = {}
     try:
+        log = _log_of(place)
         for kind, took in _lines(log):
             samples.setdefault(kind, []).append(took)
     except OSError as error:
@@ -100,6 +97,16 @@ def read_calibration(place: Path) -> Calibration:
     if not samples:
         raise CalibrationError(f"{log}: is empty: no job of that run ended")
     return Calibration({kind: fit(samples[kind]) for kind in DEFAULTS if kind in samples}, log)
+
+
+def _log_of(place: Path) -> Path:
+    """Return the side log that a file or a folder stands for. Raises CalibrationError, or OSError."""
+    log = place / SIDE_LOG if place.is_dir() else place
+    if log.is_file():
+        return log
+    if place.is_dir():
+        raise CalibrationError(f"{place}: has no {SIDE_LOG}: give the --out folder of a run in mode paced, or a log")
+    raise CalibrationError(f"{place}: no such file or folder")
 
 
 def fit(samples: list[int]) -> Fit:
