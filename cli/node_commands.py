@@ -91,11 +91,12 @@ def logs_command(
     about: Annotated[str, typer.Option(metavar="TEXT", help="Only lines with this in them, such as a task's id.")] = "",
     follow: Annotated[bool, typer.Option("--follow", help="Go on with new lines until the node stops.")] = False,
     data_dir: DataDirOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object a line.")] = False,
 ) -> None:
     """Show the node's log, whether it runs or not."""
     from claynet.cli.nodes import logs
 
-    raise typer.Exit(logs(last, about, follow, data_dir_of(data_dir)))
+    raise typer.Exit(logs(last, about, follow, data_dir_of(data_dir), Output(as_json)))
 
 
 @node_commands.command("drain")
@@ -113,8 +114,8 @@ def drain_command(
 
 
 @node_commands.command("unit")
-def unit_command(data_dir: DataDirOption = None) -> None:
+def unit_command(data_dir: DataDirOption = None, as_json: Json = False) -> None:
     """Print a systemd unit that keeps this node running."""
     from claynet.cli.node_unit import unit
 
-    raise typer.Exit(unit(data_dir_of(data_dir)))
+    raise typer.Exit(unit(data_dir_of(data_dir), Output(as_json)))

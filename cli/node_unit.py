@@ -37,14 +37,17 @@ WantedBy=default.target
 """
 
 
-def unit(data_dir: Path) -> int:
+def unit(data_dir: Path, output: Output) -> int:
     """Print it."""
     try:
         settings = settings_of(DataDir(data_dir)).settings
     except SettingsError as error:
-        return wrong_settings(error, Output(False))
+        return wrong_settings(error, output)
     command = " ".join(_quoted(word) for word in (sys.executable, "-m", "claynet.cli.main", "node", "start", "--data-dir", str(data_dir)))
-    sys.stdout.write(_UNIT.format(data_dir=_escaped(str(data_dir)), command=command, seconds=settings.stop_limit // SECOND + 10))
+    text = _UNIT.format(data_dir=_escaped(str(data_dir)), command=command, seconds=settings.stop_limit // SECOND + 10)
+    output.result({"unit": text})
+    if not output.as_json:
+        sys.stdout.write(text)
     return DONE
 
 

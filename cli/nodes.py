@@ -16,7 +16,7 @@ from claynet.actors.units import format_tokens
 from claynet.cli import shown
 from claynet.cli.asking import ask, say
 from claynet.cli.control_client import NodeClient, NodeTrouble, with_node
-from claynet.cli.output import DONE, UNMET, Output, note
+from claynet.cli.output import DONE, UNMET, Output, note, write_json
 from claynet.cli.plain import plain
 from claynet.cli.tables import make_console, table
 from claynet.net.log_lines import read_lines
@@ -66,13 +66,20 @@ def status(data_dir: Path, output: Output) -> int:
     return ask("Node.GetStatus", api.StatusRequest(), data_dir, output, _print_status)
 
 
-def logs(last: int, about: str, follow: bool, data_dir: Path) -> int:
+def logs(last: int, about: str, follow: bool, data_dir: Path, output: Output) -> int:
     """Show the log; it is read where it is, so that it can be read of a node that does not run."""
     place = DataDir(data_dir)
-    if not place.logs.is_dir():
-        return Output(False).error("no_node", f"{place.logs} is not there: no node has run with this data dir", code=UNMET)
+    try:
+        there = place.logs.is_dir()
+    except OSError as error:
+        return output.error("data_dir", f"{place.logs} cannot be looked into ({error.strerror}); name another --data-dir", code=UNMET)
+    if not there:
+        return output.error("no_node", f"{place.logs} is not there: no node has run with this data dir", code=UNMET)
     for line in read_lines(place.logs, last, about, follow, lambda: place.holder() is not None):
-        say(line)
+        if output.as_json:
+            write_json({"line": line})
+        else:
+            say(line)
         if follow:
             sys.stdout.flush()
     return DONE

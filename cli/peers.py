@@ -16,6 +16,9 @@ from claynet.cli.output import Output
 from claynet.cli.tables import make_console, table
 from claynet.proto import node_pb2 as api
 
+LONGEST = 100 * 365 * 24 * units.DURATIONS["h"]
+"""Of a block with an end, ns."""
+
 
 def list_peers(data_dir: Path, output: Output) -> int:
     """List peers."""
@@ -38,6 +41,10 @@ def block(subject: str, duration: str, reason: str, data_dir: Path, output: Outp
         lasts = units.duration(duration) if duration else 0
     except UnitError as error:
         return output.error("usage", f"--for {duration}: {error}")
+    if duration and not 0 < lasts <= LONGEST:
+        return output.error(
+            "usage", f"--for {duration}: a time above 0 and at most a hundred years is wanted; leave --for out to block for good"
+        )
     request = api.BlockRequest(subject=subject, duration=lasts, reason=reason)
     return ask("Peers.Block", request, data_dir, output, _print_blocked)
 

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from claynet.actors.core.task import FINAL, TABLE
+from claynet.actors.nearest import nearest
 from claynet.cli import shown
 from claynet.cli.asking import ask, say
 from claynet.cli.control_client import NodeClient, with_node
@@ -19,6 +21,7 @@ from claynet.cli.task_file import TaskFile, TaskFileError, read_task_file
 from claynet.cli.task_views import print_estimate, print_results, print_task, print_why, row
 from claynet.proto import node_pb2 as api
 
+STATES = FINAL | {state for state, _ in TABLE}
 TAKE_IN = 600.0
 """Seconds that a node may take to take in the resources of a new task."""
 
@@ -61,6 +64,9 @@ def create(file: Path, data_dir: Path, watch: bool, output: Output) -> int:
 
 def list_tasks(states: Sequence[str], data_dir: Path, output: Output) -> int:
     """List tasks."""
+    for state in states:
+        if state not in STATES:
+            return output.error("usage", f"--state {state}: no task is in such a state; {nearest(state, STATES)}", code=WRONG)
 
     def work(client: NodeClient) -> int:
         reply = client.call("Tasks.List", api.TasksRequest(states=states))
