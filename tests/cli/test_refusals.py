@@ -16,6 +16,7 @@ import pytest
 from claynet.cli.commands import run
 
 LONG = "x" * 300
+SCENARIO = str(Path(__file__).parents[2] / "scenarios" / "first-light.yaml")
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: object, code: int) -> tuple[str, str]:
@@ -54,7 +55,7 @@ def test_a_data_dir_that_cannot_be(command: list[str], kind: str, code: int, tmp
     assert (found, LONG in message) == (kind, True)
 
 
-FILES = [["run"], ["check"], ["calibrate"], ["task", "create"], ["app", "add"], ["app", "build"], ["run", "examples.yaml", "--replay"]]
+FILES = [["run"], ["check"], ["calibrate"], ["task", "create"], ["app", "add"], ["app", "build"], ["run", SCENARIO, "--replay"]]
 
 
 @pytest.mark.parametrize("command", FILES, ids=" ".join)
