@@ -13,6 +13,7 @@ from claynet.actors.core.slot import SlotState
 from claynet.actors.core.subtask import SubtaskState
 from claynet.actors.core.task import TaskState
 from claynet.actors.ports import FileRef
+from claynet.actors.units import MOST
 from claynet.net.control.host import Host
 from claynet.net.view.node_view import NodeView
 from claynet.net.view.values import TaskRecord
@@ -48,7 +49,7 @@ def task_message(host: Host, task: TaskState) -> api.Task:
         reason=task.reason,
         created=record.created,
         ended=record.ended,
-        deadline=task.deadline,
+        deadline=min(task.deadline, MOST),  # a data dir from before time limits were bounded may have a later one
         max_subtasks=spec.subtasks,
         task_timeout=spec.task_timeout,
         subtask_timeout=spec.subtask_timeout,

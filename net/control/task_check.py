@@ -13,12 +13,14 @@ from pathlib import Path
 
 from claynet.actors.core.records import amount_due
 from claynet.actors.nearest import nearest
-from claynet.actors.units import format_tokens
+from claynet.actors.units import DURATIONS, MOST, format_tokens
 from claynet.net.app_shelf import ShelfError, ShelvedApp
 from claynet.net.control.host import Host
 from claynet.proto import node_pb2 as api
 
 MOST_SUBTASKS = 1_000_000
+LONGEST = 3652 * 24 * DURATIONS["h"]
+"""Of both time limits: ten years. A deadline is UTC ns in 64 bits, and one past their end could be told to nobody."""
 FUNDS = "golem.max_price_per_hour"
 """The key that a lack of tokens is told of."""
 
@@ -43,18 +45,21 @@ def check(host: Host, request: api.TaskRequest) -> Checked:
     _output(request, problems)
     subtask_cost = amount_due(max(0, request.max_price), max(0, request.subtask_timeout))
     cost = subtask_cost * max(0, request.max_subtasks)
-    free = host.balance - host.view.money().reserved
-    if cost > free:
-        detail = (
-            f"not enough tokens: the task may cost {format_tokens(cost)} ({request.max_subtasks} subtasks of at most "
-            f"{format_tokens(subtask_cost)}), {format_tokens(free)} are free"
-        )
-        problems.append(_problem(FUNDS, detail, "ask for fewer subtasks, less time or a lower price"))
-    return Checked(tuple(problems), app, subtask_cost, cost)
+    _funds(request, subtask_cost, cost, host.balance - host.view.money().reserved, problems)
+    return Checked(tuple(problems), app, min(MOST, subtask_cost), min(MOST, cost))
 
 
 def _problem(key: str, message: str, suggestion: str = "") -> api.Problem:
     return api.Problem(key=key, message=message, suggestion=suggestion)
+
+
+def _funds(request: api.TaskRequest, subtask_cost: int, cost: int, free: int, problems: list[api.Problem]) -> None:
+    less = "ask for fewer subtasks, less time or a lower price"
+    told = f"the task may cost {format_tokens(cost)} ({request.max_subtasks} subtasks of at most {format_tokens(subtask_cost)})"
+    if max(cost, subtask_cost) > MOST:  # no message could hold it
+        problems.append(_problem(FUNDS, f"{told}, no task may cost more than {format_tokens(MOST)}", less))
+    elif cost > free:
+        problems.append(_problem(FUNDS, f"not enough tokens: {told}, {format_tokens(free)} are free", less))
 
 
 def _app(host: Host, request: api.TaskRequest, problems: list[api.Problem]) -> ShelvedApp | None:
@@ -75,8 +80,11 @@ def _app(host: Host, request: api.TaskRequest, problems: list[api.Problem]) -> S
 def _numbers(request: api.TaskRequest, problems: list[api.Problem]) -> None:
     if not 1 <= request.max_subtasks <= MOST_SUBTASKS:
         problems.append(_problem("golem.max_subtasks", f"a number from 1 to {MOST_SUBTASKS} is wanted"))
-    late = [name for name in ("task_timeout", "subtask_timeout") if getattr(request, name) <= 0]
-    problems.extend(_problem(f"golem.{name}", "a duration above 0 is wanted") for name in late)
+    for name in ("task_timeout", "subtask_timeout"):
+        if getattr(request, name) <= 0:
+            problems.append(_problem(f"golem.{name}", "a duration above 0 is wanted"))
+        elif getattr(request, name) > LONGEST:
+            problems.append(_problem(f"golem.{name}", f"longer than ten years ({LONGEST // DURATIONS['h']}h)", "write a shorter one"))
     if request.subtask_timeout > request.task_timeout > 0:
         problems.append(_problem("golem.subtask_timeout", "a subtask would have more time than the whole task", "a longer task_timeout"))
     if request.max_price < 0:

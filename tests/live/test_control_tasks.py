@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
+from claynet.actors.config import TaskSpec
 from claynet.actors.ports import SECOND
+from claynet.actors.units import MOST
 from claynet.net.blob_sweep import GRACE, BlobSweep
 from tests.live.desk import APP, PATIENCE, Desk, Node, claynet
 
@@ -158,6 +160,7 @@ BROKEN = [
     ({"subtask_timeout": "1h"}, "golem.subtask_timeout", "more time than the whole task"),
     ({"max_subtask": 3}, "golem.max_subtask", "did you mean 'max_subtasks'?"),
     ({"max_price_per_hour": 5}, "golem.max_price_per_hour", "write 5tok"),
+    ({"task_timeout": 9_000_000_000}, "golem.task_timeout", "longer than ten years (87648h)"),
     ({"concent_enabled": True}, "golem.concent_enabled", "no Concent"),
 ]
 
@@ -193,6 +196,39 @@ def test_not_enough_tokens(desk: Desk) -> None:
     assert said.json["error"]["kind"] == "funds"
     assert "1000tok are free" in said.json["error"]["message"]
     assert claynet(requestor, "task", "list", "--json").json == {"tasks": []}
+
+
+def test_both_time_limits_have_a_longest(desk: Desk) -> None:
+    requestor = desk.node("requestor")
+    file = desk.task_file(task_timeout="87649h", subtask_timeout="87649h", max_price_per_hour="0tok")
+    found = claynet(requestor, "task", "estimate", str(file), "--json").json["error"]["errors"]
+    assert [one["key"] for one in found] == ["golem.task_timeout", "golem.subtask_timeout"]
+    file = desk.task_file(task_timeout="87648h", subtask_timeout="87648h", max_price_per_hour="0tok")
+    assert claynet(requestor, "task", "create", str(file), "--json").json["task_timeout"] == 87648 * 3600 * SECOND
+    assert claynet(requestor, "task", "list").code == 0
+
+
+def test_a_cost_that_no_message_could_hold(desk: Desk) -> None:
+    requestor = desk.node("requestor")
+    file = desk.task_file(max_price_per_hour="9000000000tok", subtask_timeout="9h", task_timeout="10h")
+    for command in ("estimate", "create"):
+        said = claynet(requestor, "task", command, str(file), "--json")
+        assert said.code == 2, said
+        (found,) = said.json["error"]["errors"]
+        assert found["key"] == "golem.max_price_per_hour"
+        assert "no task may cost more than 9223372036.854775807tok" in found["message"]
+        assert found["suggestion"] == "ask for fewer subtasks, less time or a lower price"
+    assert claynet(requestor, "task", "list", "--json").json == {"tasks": []}
+
+
+def test_a_task_of_before_that_would_last_too_long_can_be_looked_at(desk: Desk) -> None:
+    requestor = desk.node("requestor")
+    with requestor.heard("task", state="waiting"):
+        requestor.live.node.create_task(TaskSpec("old", APP.app_id, "{}", 1, SECOND, 9_000_000_000 * SECOND, 60 * SECOND))
+    (task,) = claynet(requestor, "task", "list", "--json").json["tasks"]
+    assert task["deadline"] == MOST
+    for command in ("show", "why"):
+        assert claynet(requestor, "task", command, "old").code == 0
 
 
 def test_a_file_as_the_original_had_it(desk: Desk) -> None:
