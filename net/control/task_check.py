@@ -35,8 +35,8 @@ class Checked:
     cost: int
 
 
-def check(host: Host, request: api.TaskRequest) -> Checked:
-    """Find every problem of a request."""
+def check(host: Host, request: api.TaskRequest, freed: int = 0) -> Checked:
+    """Find every problem of a request; `freed` are tokens set aside for what ends when it is done."""
     problems: list[api.Problem] = []
     app = _app(host, request, problems)
     _numbers(request, problems)
@@ -45,7 +45,7 @@ def check(host: Host, request: api.TaskRequest) -> Checked:
     _output(request, problems)
     subtask_cost = amount_due(max(0, request.max_price), max(0, request.subtask_timeout))
     cost = subtask_cost * max(0, request.max_subtasks)
-    _funds(request, subtask_cost, cost, host.balance - host.view.money().reserved, problems)
+    _funds(request, subtask_cost, cost, host.balance - host.view.money().reserved + freed, problems)
     return Checked(tuple(problems), app, min(MOST, subtask_cost), min(MOST, cost))
 
 

@@ -124,9 +124,11 @@ class TasksService:
         if missing:
             raise Refused(f"the input {missing[0]} is no longer among the node's files; create the task from its file again")
         record = self._host.view.record(task.id)
+        folder = record.output_directory if record else ""
+        self._check_again(task, folder)
         if not task.is_final:
             self._aborted(task)
-        return self._begin(task.spec, record.output_directory if record else "")
+        return self._begin(task.spec, folder)
 
     def on_delete(self, request: api.TaskId, _call: Call) -> api.DeleteReply:
         """Forget a task that is over."""
@@ -180,6 +182,25 @@ class TasksService:
                 if events.next(ANSWER) is None:
                     raise Refused("the node did not answer; look at its log")
             return self._message(task_id)
+
+    def _check_again(self, task: TaskState, output_directory: str) -> None:
+        """Raise Refused when the same could not be made anew: the app, the tokens and the folder may have changed meanwhile."""
+        spec = task.spec
+        request = api.TaskRequest(
+            app=spec.app_id,
+            name=spec.name,
+            params_json=spec.params_json,
+            max_subtasks=spec.subtasks,
+            max_price=spec.max_price,
+            task_timeout=spec.task_timeout,
+            subtask_timeout=spec.subtask_timeout,
+            output_directory=output_directory,
+        )
+        freed = sum(subtask.amount for subtask in self._host.view.subtasks(task.id) if subtask.is_open)
+        problems = check(self._host, request, freed).problems
+        if problems:
+            told = "; ".join(f"{one.message} ({one.suggestion})" if one.suggestion else one.message for one in problems)
+            raise Refused(f"the task {spec.name} cannot begin again: {told}")
 
     def _aborted(self, task: TaskState) -> api.Task:
         with self._listeners.listen(["task"]) as events:

@@ -106,6 +106,45 @@ def test_abort_restart_delete(desk: Desk) -> None:
     assert task["id"][:8] in ambiguous.err
 
 
+def test_a_restart_is_checked_before_anything_is_given_up(desk: Desk) -> None:
+    requestor = desk.node("requestor")
+    with requestor.heard("task", state="waiting"):
+        task = claynet(requestor, "task", "create", str(desk.task_file()), "--json").json
+
+    def refusal() -> str:
+        said = claynet(requestor, "task", "restart", task["id"])
+        assert said.code == 1, said
+        (left,) = claynet(requestor, "task", "list", "--json").json["tasks"]
+        assert (left["id"], left["state"]) == (task["id"], "waiting")
+        return said.err
+
+    claynet(requestor, "app", "disable", "claynet/tutorial")
+    assert "not enabled here (claynet app enable claynet/tutorial)" in refusal()
+    claynet(requestor, "app", "enable", "claynet/tutorial")
+    assert requestor.live.node.ports.ledger.reserve("another", requestor.live.balance)
+    assert "not enough tokens" in refusal()
+    requestor.live.node.ports.ledger.release("another")
+    for descriptor in (requestor.data_dir / "apps").iterdir():
+        descriptor.unlink()
+    claynet(requestor, "app", "list")
+    assert "no app" in refusal()
+
+
+def test_what_a_task_holds_is_free_for_its_restart(desk: Desk) -> None:
+    requestor = desk.node("requestor", env="process")
+    provider = desk.node("provider", env="process", requestor=False, provider=True, price=1000 * SECOND)
+    assert claynet(provider, "peer", "connect", f"127.0.0.1:{requestor.live.port}").code == 0
+    file = desk.task_file(max_subtasks=1, max_price_per_hour="1000tok", subtask_timeout="1h", task_timeout="2h")
+    file.write_text(file.read_text().replace("difficulty: 8", "difficulty: 32"))  # hours
+    with requestor.heard("subtask", state="computing"):
+        task = claynet(requestor, "task", "create", str(file), "--json").json
+    assert requestor.live.view.money().reserved == requestor.live.balance
+    assert "not enough tokens" in claynet(requestor, "task", "create", str(file)).err
+    again = claynet(requestor, "task", "restart", task["id"], "--json")
+    assert again.code == 0, again
+    assert claynet(requestor, "task", "show", task["id"], "--json").json["state"] == "aborted"
+
+
 def test_files_of_a_deleted_task_are_removed_and_those_of_others_stay(desk: Desk, pair: tuple[Node, Node]) -> None:
     first, second = (
         claynet(pair[0], "task", "create", str(desk.task_file(output_directory=None)), "--watch", "--json").lines[-1]["task"]
@@ -229,6 +268,10 @@ def test_a_task_of_before_that_would_last_too_long_can_be_looked_at(desk: Desk) 
     assert task["deadline"] == MOST
     for command in ("show", "why"):
         assert claynet(requestor, "task", command, "old").code == 0
+    refused = claynet(requestor, "task", "restart", "old")
+    assert refused.code == 1
+    assert "longer than ten years" in refused.err
+    assert claynet(requestor, "task", "show", "old", "--json").json["state"] == "waiting"
 
 
 def test_a_file_as_the_original_had_it(desk: Desk) -> None:
