@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,16 +106,28 @@ def _resources(request: api.TaskRequest, problems: list[api.Problem]) -> None:
     names = Counter(resource.name for resource in request.resources)
     for number, resource in enumerate(request.resources):
         key, path = f"golem.resources[{number}]", Path(resource.path)
-        if not path.is_absolute():
-            problems.append(_problem(key, f"{resource.path}: an absolute path is wanted"))
-        elif not path.exists():
-            problems.append(_problem(key, f"{path}: no such file", _neighbour(path)))
-        elif not path.is_file():
-            problems.append(_problem(key, f"{path} is no file", "name each file by itself"))
-        elif not os.access(path, os.R_OK):
-            problems.append(_problem(key, f"{path} cannot be read by the node's user"))
+        try:
+            problems.extend(_problem(key, *told) for told in _resource(path))
+        except (OSError, ValueError) as error:
+            problems.append(_problem(key, _no_look(path, error)))
         if names[resource.name] > 1:
             problems.append(_problem(key, f"several resources are called {resource.name!r}: the app would see one of them only"))
+
+
+def _resource(path: Path) -> Iterator[tuple[str, str]]:
+    """Say what is wrong with a resource and what helps. Raises OSError or ValueError when it cannot be looked at."""
+    if not path.is_absolute():
+        yield f"{path}: an absolute path is wanted", ""
+    elif not path.exists():
+        yield f"{path}: no such file", _neighbour(path)
+    elif not path.is_file():
+        yield f"{path} is no file", "name each file by itself"
+    elif not os.access(path, os.R_OK):
+        yield f"{path} cannot be read by the node's user", ""
+
+
+def _no_look(path: Path, error: Exception) -> str:
+    return f"{path} cannot be looked at: {getattr(error, 'strerror', None) or error}"
 
 
 def _neighbour(path: Path) -> str:
@@ -132,7 +145,11 @@ def _output(request: api.TaskRequest, problems: list[api.Problem]) -> None:
     if not path.is_absolute():
         problems.append(_problem(key, f"{wanted}: an absolute path is wanted"))
         return
-    existing = next(folder for folder in (path, *path.parents) if folder.exists())
+    try:
+        existing = next(folder for folder in (path, *path.parents) if folder.exists())
+    except OSError as error:
+        problems.append(_problem(key, _no_look(path, error), "name another folder"))
+        return
     if not existing.is_dir():
         problems.append(_problem(key, f"{existing} is no folder"))
     elif not os.access(existing, os.W_OK | os.X_OK):

@@ -58,9 +58,9 @@ class TasksService:
         try:
             if request.output_directory:
                 Path(request.output_directory).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            problem = api.Problem(key="golem.output_directory", message=f"{request.output_directory} cannot be made: {error.strerror}")
-            return api.CreateReply(problems=[problem])
+        except (OSError, ValueError) as error:
+            told = f"{request.output_directory} cannot be made: {getattr(error, 'strerror', None) or error}"
+            return api.CreateReply(problems=[api.Problem(key="golem.output_directory", message=told)])
         with self._host.sweep.held():
             inputs, problems = self._take_in(request)
             if problems:

@@ -91,17 +91,18 @@ class ResultKeeper:
 
         Raises ResultError.
         """
-        if self._in_the_way(record, folder):
-            folder = folder / record.id[:8]
         try:
+            target = folder
+            if self._in_the_way(record, folder):
+                folder = folder / record.id[:8]
             for file in record.results:
                 target = folder / _inside(file.name)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 self._blobs.copy_to(file.digest, target)
         except KeyError:
             raise ResultError(f"{file.name} is no longer among the node's files") from None
-        except OSError as error:
-            raise ResultError(f"{target} cannot be written: {error.strerror}") from error
+        except (OSError, ValueError) as error:  # a ValueError: the folder's name has a character that no name can have
+            raise ResultError(f"{target} cannot be written: {getattr(error, 'strerror', None) or error}") from error
         return folder
 
     def _in_the_way(self, record: TaskRecord, folder: Path) -> bool:
@@ -132,12 +133,18 @@ class ResultKeeper:
         record = self._view.record(task_id)
         if record is None or record.delivery != "stored" or not record.output_directory:
             return
+        folder, problem = "", ""
         try:
-            folder, problem = str(self.copy(record, Path(record.output_directory))), ""
-            self._change(task_id, delivery="delivered", delivered_to=folder)
+            folder = str(self.copy(record, Path(record.output_directory)))
         except ResultError as error:
-            folder, problem = "", str(error)
+            problem = str(error)
+        except Exception as error:  # a bug of ours must not leave those waiting who watch the task
+            logger.exception("the results of task %s could not be copied", task_id)
+            problem = f"a bug of claynet: {type(error).__name__}: {error}"
+        if problem:
             self._change(task_id, delivery="failed", delivery_problem=problem)
+        else:
+            self._change(task_id, delivery="delivered", delivered_to=folder)
         assert self._emit is not None  # it is at work
         self._emit("delivered", id=task_id, folder=folder, problem=problem)
 

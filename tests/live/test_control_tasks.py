@@ -11,11 +11,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from claynet.actors.config import TaskSpec
 from claynet.actors.ports import SECOND
 from claynet.actors.units import MOST
+from claynet.cli.control_client import NodeClient
+from claynet.cli.task_file import read_task_file
 from claynet.net.blob_sweep import GRACE, BlobSweep
 from tests.live.desk import APP, PATIENCE, Desk, Node, claynet
 
@@ -59,6 +62,36 @@ def test_results_are_copied_and_never_over_other_files(desk: Desk, pair: tuple[N
     beside = claynet(requestor, "task", "results", task["id"], "--to", str(to), "--json").json["folder"]
     assert beside == str(to / task["id"][:8])
     assert path.read_text() == "mine now"
+
+
+def test_results_that_cannot_be_delivered_are_told(desk: Desk, pair: tuple[Node, Node]) -> None:
+    requestor, _ = pair
+    task = claynet(requestor, "task", "create", str(desk.task_file(output_directory=None)), "--watch", "--json").lines[-1]["task"]
+    nowhere = desk.folder / ("x" * 300)
+    refused = claynet(requestor, "task", "results", task["id"], "--to", str(nowhere))
+    assert refused.code == 1
+    assert f"{nowhere} cannot be written: File name too long" in refused.err
+    record = requestor.live.view.record(task["id"])
+    assert record is not None
+    with requestor.heard("delivered", id=task["id"], folder=""):
+        requestor.live.results.begin(msgspec.structs.replace(record, output_directory=str(nowhere)))
+    watched = claynet(requestor, "task", "watch", task["id"], "--json")
+    assert watched.code == 1
+    assert watched.lines[-1]["task"]["delivery_problem"] == f"{nowhere} cannot be written: File name too long"
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b"])
+def test_a_folder_or_resource_that_cannot_be_looked_at(desk: Desk, name: str) -> None:
+    requestor = desk.node("requestor")
+    file = read_task_file(desk.task_file())
+    file.request.output_directory = str(desk.folder / name)
+    with NodeClient(requestor.data_dir) as client:
+        (told,) = client.call("Tasks.Create", file.request).problems
+        assert told.key == "golem.output_directory"
+        file.request.output_directory = ""
+        file.request.resources[0].path = str(desk.folder / name)
+        (told,) = client.call("Tasks.Create", file.request).problems
+    assert told.key == "golem.resources[0]"
 
 
 def test_why_names_rule_side_value_limit_and_fix(desk: Desk, pair: tuple[Node, Node]) -> None:
