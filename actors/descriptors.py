@@ -43,7 +43,10 @@ def parse(text: str) -> Descriptor:
         raise DescriptorError(f"the file is larger than {_MOST} bytes")
     try:
         value = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # JSON can write half of a surrogate pair; no message could carry it
+        raise DescriptorError("it holds a character that is none: half of a surrogate pair") from None
+    except (ValueError, RecursionError) as error:  # a bare ValueError: a number of more digits than Python reads
         raise DescriptorError(f"not JSON: {error}") from None
     if not isinstance(value, dict):
         raise DescriptorError("not a JSON object")
@@ -108,8 +111,16 @@ def _check(full: dict[str, Any]) -> None:
         raise DescriptorError("name is empty")
     if not isinstance(full["requestor_prereq"], dict):
         raise DescriptorError("requestor_prereq must be an object")
-    score = full["max_benchmark_score"]
-    if isinstance(score, bool) or not isinstance(score, (int, float)) or not 0 <= score < float("inf"):
+    if not _is_score(full["max_benchmark_score"]):
         raise DescriptorError("max_benchmark_score must be a number of at least 0")
     if full["market_strategy"].lower() not in ("brass", "wasm"):
         raise DescriptorError("market_strategy must be brass or wasm")
+
+
+def _is_score(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    try:
+        return 0 <= float(value) < float("inf")
+    except OverflowError:  # a whole number that is larger than any float
+        return False

@@ -97,8 +97,8 @@ class AppShelf:
             files = read_folder(self._folder)
             if files == self._files:
                 return False
-            self._files = files
-            self._read()
+            self._read(files)
+            self._files = files  # only now: what could not be read is tried again, and told again
             return True
 
     def find(self, name: str) -> ShelvedApp:
@@ -124,9 +124,13 @@ class AppShelf:
             known = self._apps.get(descriptor.app_id)
             if known is not None:
                 raise ShelfError(f"{descriptor.name} {descriptor.version} is here already, from {known.file}")
-            self._write(file, descriptor, text)
-            self.refresh()
-            return self._apps[descriptor.app_id]
+            path = self._write(file, descriptor, text)
+            try:
+                self.refresh()
+                return self._apps[descriptor.app_id]
+            except Exception:  # a bug of ours; left there, the file would break what comes after too
+                path.unlink(missing_ok=True)
+                raise
 
     def remove(self, app: ShelvedApp) -> None:
         """Take a descriptor away; what runs of it goes on. Raises ShelfError."""
@@ -142,7 +146,7 @@ class AppShelf:
         """Let tasks use it, or no more."""
         with self._lock:
             self._enable(app.descriptor.app_id, enabled)
-            self._read()
+            self._read(self._files)
             return self._apps.get(app.descriptor.app_id, app)
 
     def _enable(self, app_id: str, enabled: bool) -> None:
@@ -165,7 +169,7 @@ class AppShelf:
             stocked, enabled = (*self._record.stocked, app_id), (*self._record.enabled, app_id)
             self._keep(msgspec.structs.replace(self._record, stocked=stocked, enabled=enabled))
 
-    def _write(self, file: str, descriptor: Descriptor, text: str) -> None:
+    def _write(self, file: str, descriptor: Descriptor, text: str) -> Path:
         stem = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(file).stem).strip(".-")
         if stem in ("", "descriptor"):
             stem = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{descriptor.name}-{descriptor.version}").strip(".-")
@@ -179,11 +183,12 @@ class AppShelf:
         except OSError as error:
             beside.unlink(missing_ok=True)
             raise ShelfError(f"{path} cannot be written: {error.strerror}") from error
+        return path
 
-    def _read(self) -> None:
+    def _read(self, files: Sequence[tuple[str, str]]) -> None:
         apps: dict[str, ShelvedApp] = {}
         problems = []
-        for file, text in self._files:
+        for file, text in files:
             try:
                 descriptor = parse(text)
             except DescriptorError as error:

@@ -36,6 +36,36 @@ def test_apps_are_added_enabled_disabled_and_removed(desk: Desk) -> None:
     assert "is no descriptor: not a JSON object" in claynet(node, "app", "add", str(file)).err
 
 
+STRANGE = {
+    "more-than-any-float.json": (('"max_benchmark_score": 10000.0', f'"max_benchmark_score": {"9" * 401}'), "max_benchmark_score must be"),
+    "more-digits-than-read.json": (('"max_benchmark_score": 10000.0', f'"max_benchmark_score": {"9" * 5000}'), "not JSON"),
+    "half-a-name.json": (('"name": "claynet/tutorial"', '"name": "\\ud800"'), "half of a surrogate pair"),
+    "half-a-tag.json": (('"tag": "', '"tag": "\\ud800'), "half of a surrogate pair"),
+}
+
+
+def test_descriptors_that_cannot_be_kept_harm_nothing(desk: Desk) -> None:
+    node = desk.node("requestor")
+    file = desk.folder / "strange.json"
+    folder = node.data_dir / "apps"
+    for name, ((old, new), words) in STRANGE.items():
+        text = dict(DESCRIPTORS)["descriptor.json"]
+        assert old in text
+        file.write_text(text.replace(old, new))
+        before = set(folder.iterdir())
+        refused = claynet(node, "app", "add", str(file))
+        assert refused.code == 1
+        assert words in refused.err
+        assert "bug of claynet" not in refused.err
+        assert set(folder.iterdir()) == before
+        (folder / name).write_text(file.read_text())  # by hand
+    for _ in range(2):
+        said = claynet(node, "app", "list", "--json").json
+        assert [app["name"] for app in said["apps"]] == ["claynet/tutorial"]
+        assert [problem.partition(":")[0] for problem in said["problems"]] == sorted(STRANGE)
+        node = desk.again(node)
+
+
 def test_a_running_task_keeps_its_app(desk: Desk) -> None:
     node = desk.node("requestor")
     claynet(node, "task", "create", str(desk.task_file()))
