@@ -9,7 +9,7 @@ import logging
 import os
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -24,6 +24,10 @@ EXPRESS = frozenset({"stop", "shutdown", "abort_task", "abort_subtask"})
 
 GRACE = 10 * SECOND
 """How long a killed work may take to return before its outcome is told without it (ns)."""
+
+REMEMBERED = 10_000
+"""Ids of jobs that are over and not taken again. Owners count their jobs up and never come back to a number, so an id that comes twice is
+an owner that counts wrong: it shows in that owner's next job, not weeks and thousands of jobs later."""
 
 
 class JobObserver(Protocol):
@@ -72,6 +76,7 @@ class ThreadJobs:
         observer: JobObserver | None = None,
         side_log: Callable[[JobDuration], None] | None = None,
         grace: int = GRACE,
+        remembered: int = REMEMBERED,
     ) -> None:
         """`workers` bounds the pool (twice the cores, at least 4); `side_log` hears real durations, from several threads."""
         self._system = system
@@ -82,7 +87,9 @@ class ThreadJobs:
         self._condition = threading.Condition()
         self._queue: deque[_Job] = deque()
         self._jobs: dict[str, _Job] = {}
-        self._used: set[str] = set()
+        self._remembered = remembered
+        self._over: OrderedDict[str, None] = OrderedDict()
+        """Ids of jobs that are over, the oldest first."""
         self._threads: set[threading.Thread] = set()
         self._pool_size = 0
         self._idle = 0
@@ -92,13 +99,12 @@ class ThreadJobs:
     def submit(self, job_id: str, kind: str, work: Work, wall_limit: int, reply_to: Address) -> None:
         """Run `work`; its JobDone goes to `reply_to`. After `wall_limit` ns of running it is killed: `timed_out`.
 
-        After close it is `cancelled` at once. Raises ValueError when `job_id` was used before.
+        After close it is `cancelled` at once. Raises ValueError when `job_id` is in use or was lately.
         """
         job = _Job(job_id, kind, work, wall_limit, reply_to, time.monotonic_ns())
         with self._condition:
-            if job_id in self._used:
+            if job_id in self._jobs or job_id in self._over:
                 raise ValueError(f"job id used before: {job_id}")
-            self._used.add(job_id)
             self._jobs[job_id] = job
         if self._observer is not None:
             self._observer.job_submitted(job_id, kind)
@@ -239,6 +245,9 @@ class ThreadJobs:
                 return
             job.done = True
             self._jobs.pop(job.job_id, None)
+            self._over[job.job_id] = None
+            while len(self._over) > self._remembered:
+                self._over.popitem(last=False)
             if job.verdict:
                 outcome = Outcome(job.verdict)
             alarm = job.alarm

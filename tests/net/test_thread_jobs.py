@@ -77,6 +77,20 @@ def test_a_job_id_is_used_once(jobs: Jobs, boss: Heard) -> None:
         jobs.submit("a/1", "compute", Plain(lambda: Outcome("ok")), LONG, BOSS)
 
 
+def test_only_so_many_ids_are_remembered_and_those_under_way(system: ThreadsSystem, boss: Heard) -> None:
+    jobs, work, plain = ThreadJobs(system, workers=2, remembered=2), Blocking(), Plain(lambda: Outcome("ok"))
+    jobs.submit("busy", "compute", work, LONG, BOSS)
+    for number in range(1, 4):
+        jobs.submit(f"a/{number}", "compute", plain, LONG, BOSS)
+        boss.count(number)
+    for known in ("busy", "a/2", "a/3"):
+        with pytest.raises(ValueError, match=known):
+            jobs.submit(known, "compute", plain, LONG, BOSS)
+    jobs.submit("a/1", "compute", plain, LONG, BOSS)
+    assert [done.job_id for done in boss.count(4)] == ["a/1", "a/2", "a/3", "a/1"]
+    jobs.close()
+
+
 def test_past_the_wall_limit_work_is_killed(jobs: Jobs, boss: Heard) -> None:
     work = Blocking()
     jobs.submit("a/1", "compute", work, 30 * MILLISECOND, BOSS)
