@@ -54,12 +54,16 @@ class EnvironmentsService:
     def on_benchmark(self, request: api.EnvironmentName, call: Call) -> Iterator[api.Score]:
         """Measure again, and tell each score until that of the environment itself."""
         self._lent(request.name)
-        with self._listeners.listen(["benchmark"]) as events:
+        with self._listeners.listen(["benchmark", "environment"]) as events:
             call.at_end(events.close)
+            for seen in self._host.view.environments():  # what comes later is an event
+                _works(seen.name, seen.side, seen.state, seen.reason, request.name)
             self._host.node.remeasure()
             while (event := events.next()) is not None:
                 fields = event.fields
-                if fields["env"] == request.name:
+                if event.kind == "environment":
+                    _works(fields["name"], fields["side"], fields["state"], fields["reason"], request.name)
+                elif fields["env"] == request.name:
                     yield api.Score(image=fields["image"], state=fields["state"], score=fields["score"], reason=fields["reason"])
                     if not fields["image"]:
                         return
@@ -108,6 +112,12 @@ class EnvironmentsService:
             raise Refused("this node is no provider: it lends no environment")
         if name != provider.env:
             raise NotFound(f"this node lends {provider.env}, not {name!r}; run.provider of its settings says which")
+
+
+def _works(name: str, side: str, state: str, reason: str, wanted: str) -> None:
+    """Raise Refused when it is the one that is to be measured, and it is broken: nothing would come until it is mended."""
+    if (name, side, state) == (wanted, "provider", "broken"):
+        raise Refused(f"nothing can be measured: {reason}")
 
 
 def environments(host: Host) -> list[api.Environment]:

@@ -55,6 +55,8 @@ class BentEnvironment:
         self.inner, self.node, self.bend, self.log = inner, node, bend, log
         self.counts: Counter[str] = Counter()
         self.broken: Outcome | None = None
+        self.measured: Outcome | None = None
+        """What its own benchmark comes to."""
         self.source = ""
         """Where all its images come from."""
         self.identity: Outcome | None = None
@@ -74,7 +76,7 @@ class BentEnvironment:
         return _Bent(self.inner.identify(runnable), self.identity, lambda _: None)
 
     def benchmark(self) -> Work:
-        return self.inner.benchmark()
+        return _Bent(self.inner.benchmark(), self.measured, lambda _: None)
 
     def resolve(self, env_id: str, prerequisites_json: str) -> Runnable | Refusal:
         found = self.inner.resolve(env_id, prerequisites_json)

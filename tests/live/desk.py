@@ -14,6 +14,7 @@ from typing import Any
 
 from claynet.actors.config import NodeConfig, ProviderConfig, RequestorConfig
 from claynet.actors.descriptors import parse, read_folder
+from claynet.actors.environment import Environment
 from claynet.actors.ports import MILLISECOND, SECOND
 from claynet.cli.commands import run
 from claynet.cli.control_client import NodeClient
@@ -76,7 +77,16 @@ class Desk:
         self.folder = folder
         self._stack = stack
 
-    def node(self, name: str, env: str = "model", requestor: bool = True, provider: bool = False, **provider_values: Any) -> Node:
+    def node(
+        self,
+        name: str,
+        env: str = "model",
+        requestor: bool = True,
+        provider: bool = False,
+        wrap: Callable[[Environment], Environment] = lambda made: made,
+        **provider_values: Any,
+    ) -> Node:
+        """Make a node; `wrap` may put something around its environment."""
         config = NodeConfig(
             name=name,
             requestor=RequestorConfig(env=env, pool_time=50 * MILLISECOND) if requestor else None,
@@ -85,7 +95,8 @@ class Desk:
         )
 
         def environments(folder: Path, blobs: Any) -> dict[str, Any]:
-            return {env: registry.find(env).make(EnvironmentSettings(data_dir=folder / env, blobs=blobs, table=AppTable.installed()))}
+            settings = EnvironmentSettings(data_dir=folder / env, blobs=blobs, table=AppTable.installed())
+            return {env: wrap(registry.find(env).make(settings))}
 
         def begin() -> Node:
             stopped: list[str] = []

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from claynet.actors.ports import SECOND
-from tests.live.desk import APP, DESCRIPTORS, Desk, claynet
+from claynet.actors.environment import Environment
+from claynet.actors.ports import SECOND, Outcome
+from tests.actors.bent import BentEnvironment
+from tests.live.desk import APP, DESCRIPTORS, PATIENCE, Desk, Node, claynet
 
 
 def test_apps_are_added_enabled_disabled_and_removed(desk: Desk) -> None:
@@ -96,6 +98,36 @@ def test_benchmarks_are_measured_again(desk: Desk) -> None:
     assert said.code == 0
     assert said.json["scores"][-1]["image"] == ""
     assert said.json["scores"][-1]["score"] > 0
+
+
+def _bent(desk: Desk, broken: Outcome | None = None) -> tuple[Node, BentEnvironment]:
+    made: list[BentEnvironment] = []
+
+    def wrap(inner: Environment) -> Environment:
+        made.append(BentEnvironment(inner, "provider", lambda _: None, []))
+        made[0].broken = broken
+        return made[0]
+
+    return desk.node("provider", requestor=False, provider=True, wrap=wrap), made[0]
+
+
+def test_what_is_broken_is_not_measured(desk: Desk) -> None:
+    node, _ = _bent(desk, Outcome("error", detail="no engine answers"))
+    with node.live.hub.listen(["environment"]) as events:
+        while claynet(node, "env", "show", "model", "--json").json["state"] != "broken":
+            assert events.next(PATIENCE) is not None
+    said = claynet(node, "env", "benchmark", "model")
+    assert said.code == 1
+    assert "nothing can be measured: the environment model does not work here: no engine answers" in said.err
+
+
+def test_a_measurement_ends_when_its_environment_breaks(desk: Desk) -> None:
+    node, environment = _bent(desk)
+    assert claynet(node, "env", "benchmark", "model").code == 0  # so that none is under way
+    environment.measured = Outcome("error", code="engine", detail="the engine is gone")
+    said = claynet(node, "env", "benchmark", "model")
+    assert said.code == 1
+    assert "nothing can be measured: the engine is gone" in said.err
 
 
 def test_the_whitelist(desk: Desk) -> None:
