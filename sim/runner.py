@@ -23,7 +23,7 @@ from claynet.sim.options import Progress, RunOptions
 from claynet.sim.preflight import preflight
 from claynet.sim.real_parts import RealParts, Stage
 from claynet.sim.run_world import RunWorld
-from claynet.sim.scenario.plan import EventPlan, Plan
+from claynet.sim.scenario.plan import Plan
 from claynet.sim.side_logs import UsageLog
 from claynet.sim.virtual.entropy import SeededEntropy
 from claynet.sim.virtual.tape import Tape, TapeError
@@ -108,7 +108,6 @@ class _Attempt:
         self._recorder = Recorder(self._trace)
         self._entropy = SeededEntropy(plan.seed, "world")
         self._failures: list[BaseException] = []
-        self._due: list[EventPlan] = []
         if plan.mode == "real":
             if real is None:
                 raise ValueError("mode real needs parts of real time")
@@ -198,8 +197,8 @@ class _Attempt:
     def _is_over(self) -> bool:
         return bool(self._failures) or (self._plan.until is None and self._done.done)
 
-    def _fire(self, event: EventPlan) -> None:
-        self._engine.system.tell(DIRECTOR, Fire(self._plan.events.index(event)))
+    def _fire(self, index: int) -> None:
+        self._engine.system.tell(DIRECTOR, Fire(index))
 
     def _tick(self, show: Pulse) -> None:
         show()

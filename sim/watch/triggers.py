@@ -13,15 +13,16 @@ _STATES = {"subtasks_assigned": "assigned", "subtasks_finished": "finished", "su
 
 
 class Triggers:
-    """A subscriber that calls `fire(event)` once per `when:` event: as soon as the first task of that name is so far.
+    """A subscriber that calls `fire(number of the event)` once per `when:` event: as soon as the first task of that name is so far.
 
     `fire` is called inside the handler that brought it about, so it must only take note: the world acts after the handler.
     """
 
     KINDS = frozenset({"subtask"})
 
-    def __init__(self, events: Sequence[EventPlan], fire: Callable[[EventPlan], None]) -> None:
-        self._waiting = [(event.trigger, event) for event in events if isinstance(event.trigger, When)]
+    def __init__(self, events: Sequence[EventPlan], fire: Callable[[int], None]) -> None:
+        # Numbers, not the events themselves: two entries may be equal.
+        self._waiting = [(event.trigger, index) for index, event in enumerate(events) if isinstance(event.trigger, When)]
         self._fire = fire
         self._seen: dict[tuple[str, str], set[str]] = {}
 
@@ -35,8 +36,8 @@ class Triggers:
         so_far = self._seen.setdefault((task, state), set())
         so_far.add(str(fields["id"]))
         due = [
-            (when, event)
-            for when, event in self._waiting
+            (when, index)
+            for when, index in self._waiting
             if when.task == name and _STATES[when.progress] == state and len(so_far) >= when.count
         ]
         for pair in due:
