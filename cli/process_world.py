@@ -163,8 +163,8 @@ class ProcessWorld:
                 node.kill()
                 self._read()
 
-    def restart(self, name: str) -> None:
-        """A process again, over the same data dir."""
+    def restart(self, name: str, is_paused: bool) -> None:
+        """A process again, over the same data dir; paused as soon as it is linked, for what it was told is asked of it."""
         with self._deed(name) as node:
             if node is None or node.is_up:
                 return
@@ -175,7 +175,10 @@ class ProcessWorld:
             with NodeClient(node.home.data) as client:
                 for kind, fields in self._told[name].missing(client, node.node_id):
                     self._stage.hub.publish(kind, name, fields)
-            self._make_up(node)
+            if is_paused:
+                node.pause()
+            else:
+                self._make_up(node)
 
     def pause(self, name: str) -> None:
         """SIGSTOP."""

@@ -1,11 +1,12 @@
 """The director: an actor of the world that makes tasks and faults happen when the plan says so.
 
-Knows the plan's events and the world. Must not know nodes' insides. It is an actor so that its deeds take their place among all
-messages, in every mode alike.
+Knows the plan's events, those that overlap too, and the world. Must not know nodes' insides. It is an actor so that its deeds take their
+place among all messages, in every mode alike.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from types import TracebackType
 from typing import Any
 
@@ -51,6 +52,9 @@ class Director(pykka.Actor):
         self._recorder = recorder
         self._failures = failures
         self._undo: dict[int, Any] = {}
+        self._down: Counter[str] = Counter()
+        """How many crashes of a node last: it is up again when the last of them has ended."""
+        self._paused: Counter[str] = Counter()
 
     def on_receive(self, message: Any) -> None:
         """Do what is due."""
@@ -90,11 +94,11 @@ class Director(pykka.Actor):
             self._later(event.lasts, index)
         elif isinstance(event, CrashEvent):
             for name in event.nodes:
-                self._world.crash(name)
+                self._crash(name)
             self._later(event.restart_after, index)
         elif isinstance(event, PauseEvent):
             for name in event.nodes:
-                self._world.pause(name)
+                self._pause(name)
             self._later(event.lasts, index)
         else:
             self._undo[index] = self._link_faults().change(event.left, event.right, event.change)
@@ -105,12 +109,32 @@ class Director(pykka.Actor):
         self._note(event, "ends")
         if isinstance(event, CrashEvent):
             for name in event.nodes:
-                self._world.restart(name)
+                self._restart(name)
         elif isinstance(event, PauseEvent):
             for name in event.nodes:
-                self._world.resume(name)
+                self._resume(name)
         else:
             self._undo.pop(index)()
+
+    def _crash(self, name: str) -> None:
+        self._down[name] += 1
+        if self._down[name] == 1:
+            self._world.crash(name)
+
+    def _restart(self, name: str) -> None:
+        self._down[name] -= 1
+        if not self._down[name]:
+            self._world.restart(name, is_paused=self._paused[name] > 0)
+
+    def _pause(self, name: str) -> None:
+        self._paused[name] += 1
+        if self._paused[name] == 1:
+            self._world.pause(name)
+
+    def _resume(self, name: str) -> None:
+        self._paused[name] -= 1
+        if not self._paused[name]:
+            self._world.resume(name)
 
     def _link_faults(self) -> LinkFaults:
         faults = self._world.link_faults

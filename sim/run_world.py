@@ -62,8 +62,8 @@ class RunWorld(Protocol):
     def crash(self, name: str) -> None:
         """A node stops without a word. What its store committed stays."""
 
-    def restart(self, name: str) -> None:
-        """A node that is down comes back with what it had committed."""
+    def restart(self, name: str, is_paused: bool) -> None:
+        """A node that is down comes back with what it had committed; `is_paused`: and stands still at once, until it is resumed."""
 
     def pause(self, name: str) -> None:
         """A node does and hears nothing; what runs of apps goes on. Ignored for one that is down."""

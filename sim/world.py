@@ -148,12 +148,15 @@ class SimWorld:
             self.engine.system.release(f"{place.node.prefix}/")
             self._make_up(place)
 
-    def restart(self, name: str) -> None:
-        """A node that is down comes back with what it had committed."""
+    def restart(self, name: str, is_paused: bool) -> None:
+        """A node that is down comes back with what it had committed, paused or not."""
         place = self._places[name]
         if place.node is None:
             self._begin(place)
-            self._make_up(place)
+            if is_paused:
+                self.pause(name)
+            else:
+                self._make_up(place)
 
     def _make_up(self, place: _Place) -> None:
         waiting, place.waiting = place.waiting, []
