@@ -6,8 +6,6 @@ Must not know the run that follows.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from claynet.actors.descriptors import parse
 from claynet.actors.environment import Environment, Refusal
 from claynet.actors.ports import Outcome
@@ -21,13 +19,16 @@ from claynet.sim.wire.memory import MemoryBlobs
 class PreflightError(Exception):
     """A run cannot start: an environment or app is not as the plan needs it. Nothing was started.
 
-    `key` says which entry of the scenario it is about, `detail` what is wrong, `remedy` the way out.
+    `key` says which part of which entry of the scenario it is about and `line` where that entry is, `detail` what is wrong, `remedy` the
+    way out.
     """
 
-    def __init__(self, file: Path, key: str, detail: str, remedy: str) -> None:
-        super().__init__(f"{file}: {key}: {detail}; {remedy}")
-        self.file = file
-        self.key = key
+    def __init__(self, plan: Plan, entry: str, part: str, detail: str, remedy: str) -> None:
+        """`entry` is a key of `Plan.lines`; `part` may be empty."""
+        self.file = plan.file
+        self.line = plan.lines.get(entry, 0)
+        self.key = f"{entry}: {part}" if part else entry
+        super().__init__(f"{self.file}:{self.line}: {self.key}: {detail}; {remedy}")
         self.detail = detail
         self.remedy = remedy
 
@@ -81,7 +82,7 @@ def _silent(_: str) -> None:
 def _probe(plan: Plan, environment: Environment, node: NodePlan) -> None:
     outcome = environment.probe().run()
     if not outcome.ok:
-        raise PreflightError(plan.file, f"nodes: {node.group}: env", _text(outcome), "choose another with --env")
+        raise PreflightError(plan, f"nodes: {node.group}", "env", _text(outcome), "choose another with --env")
 
 
 def _ensure_images(plan: Plan, ensure: EnsureImage, say: Say) -> None:
@@ -93,7 +94,7 @@ def _ensure_images(plan: Plan, ensure: EnsureImage, say: Say) -> None:
                 ensure(app.image, app.build, app.descriptor, say)
         except ImageError as error:
             raise PreflightError(
-                plan.file, f"apps: {key}: build", str(error), "mend it, or build the image by hand: claynet app build"
+                plan, f"apps: {key}", "build", str(error), "mend it, or build the image by hand: claynet app build"
             ) from error
 
 
@@ -102,17 +103,17 @@ def _serve(plan: Plan, environment: Environment, app: AppPlan) -> None:
     descriptor = parse(app.descriptor_text)
     runnable = environment.resolve(descriptor.requestor_env, descriptor.requestor_prereq_json)
     if isinstance(runnable, Refusal):
-        raise PreflightError(plan.file, key, f"{app.name}: {runnable.detail}", "install the app here, or name its `module:`")
+        raise PreflightError(plan, key, "", f"{app.name}: {runnable.detail}", "install the app here, or name its `module:`")
     backend = environment.backend(runnable, "requestor", f"preflight/{app.key}", f"requestor/{app.key}")
     outcome = backend.start().run()
     backend.stop().run()
     if outcome.code == "image_missing":
-        raise PreflightError(plan.file, key, f"{app.name}: {_text(outcome)}", "or say with `build:` from which folder")
+        raise PreflightError(plan, key, "", f"{app.name}: {_text(outcome)}", "or say with `build:` from which folder")
     if not outcome.ok:
         text = _text(outcome)
         found = "module" not in text.lower()
         remedy = "mend the app" if found else "install the app, or put its module beside the scenario and name it by `module:`"
-        raise PreflightError(plan.file, key, f"{app.name} does not serve in {environment.name}: {text}", remedy)
+        raise PreflightError(plan, key, "", f"{app.name} does not serve in {environment.name}: {text}", remedy)
 
 
 def _text(outcome: Outcome) -> str:

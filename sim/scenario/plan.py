@@ -337,6 +337,8 @@ class Plan:
     """The environment that the command line gave all nodes; empty: the file's own."""
     notes: tuple[str, ...] = field(default=())
     """What was assumed, one line each, for people."""
+    lines: Mapping[str, int] = field(default_factory=dict, compare=False)
+    """Where the file has each `apps: KEY` and each `nodes: GROUP`, for what is found wrong with them later."""
 
     def digest(self) -> str:
         """Return the hex BLAKE2b-256 that names exactly this plan: file, referenced files, seed, mode and environments."""

@@ -76,8 +76,8 @@ def _module(value: object) -> str:
 # ---------------------------------------------------------------- nodes
 
 
-def read_nodes(items: list[Item], mode: Mode, env_override: str | None) -> tuple[list[NodePlan], set[str]]:
-    """Read `nodes:`; return the nodes, and every group name that stands in the file (also of groups with findings)."""
+def read_nodes(items: list[Item], mode: Mode, env_override: str | None) -> tuple[list[NodePlan], dict[str, int]]:
+    """Read `nodes:`; return the nodes, and the line of every group name that stands in the file (also of groups with findings)."""
     nodes: list[NodePlan] = []
     groups: dict[str, int] = {}
     for item in items:
@@ -94,7 +94,7 @@ def read_nodes(items: list[Item], mode: Mode, env_override: str | None) -> tuple
             section.wrong(f"more than {MOST_NODES} nodes")
             break
         nodes += made
-    return nodes, set(groups)
+    return nodes, groups
 
 
 def _group(section: Section, group: str, mode: Mode, env_override: str | None) -> list[NodePlan]:

@@ -123,7 +123,7 @@ class _Reader:
         node_items = needed.items() if needed else []
         if needed and not node_items:
             needed.wrong("names no group of nodes")
-        nodes, _ = read_nodes(node_items, mode, self._given.env)
+        nodes, group_lines = read_nodes(node_items, mode, self._given.env)
         selectors = Selectors(nodes)
         _check_clocks(node_items, nodes, isolate, mode)
         network = self._network(top, selectors)
@@ -160,6 +160,7 @@ class _Reader:
             source_digest=self._files.digest(self._data, _effective(seed or 0, mode, nodes)),
             env_override=self._given.env or "",
             notes=_notes(seed is not None, measured if mode == "paced" else frozenset()),
+            lines=_lines(apps_section, group_lines),
         )
 
     def _way(self, top: Section) -> tuple[Isolation, Mode]:
@@ -213,6 +214,11 @@ class _Reader:
             if key.startswith("x-"):
                 top.item(key)  # a place for anchors that aliases use
         top.close()
+
+
+def _lines(apps: Section | None, groups: dict[str, int]) -> dict[str, int]:
+    entries = apps.node.entries if apps else {}
+    return {f"apps: {key}": line for key, (line, _) in entries.items()} | {f"nodes: {group}": line for group, line in groups.items()}
 
 
 def _notes(has_seed: bool, measured: frozenset[str]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.runs.command import ROOT, claynet, trace
+from tests.runs.command import ROOT, SCENARIOS, claynet, trace
 
 FILE = """
 schema: 1
@@ -65,7 +65,7 @@ def test_an_app_that_does_not_serve_is_found_before_the_run(name, words, tmp_pat
     code, answer = claynet("run", file, "--out", tmp_path / "out", PYTHONPATH=str(ROOT))
     assert code == 2, answer
     assert answer["error"]["kind"] == "preflight"
-    assert "tests/bad" in answer["error"]["message"]
+    assert answer["error"]["message"].startswith(f"{file}:9: apps: bad: tests/bad ")
     assert words in answer["error"]["message"], answer
     assert not (tmp_path / "out" / "trace.jsonl").exists()
 
@@ -75,3 +75,11 @@ def test_an_app_that_is_not_installed_is_found_before_the_run(tmp_path):
     code, answer = claynet("run", file, PYTHONPATH=str(ROOT))
     assert code == 2, answer
     assert "NOBODY" in answer["error"]["message"]
+
+
+def test_an_environment_that_does_not_work_is_found_with_its_line(tmp_path):
+    file = SCENARIOS / "first-light.yaml"
+    code, answer = claynet("run", file, "--mode", "real", "--env", "docker_cpu", DOCKER_HOST=f"unix://{tmp_path}/nowhere")
+    assert code == 2, answer
+    line = next(number for number, text in enumerate(file.read_text().splitlines(), 1) if "group:" in text)
+    assert answer["error"]["message"].startswith(f"{file}:{line}: nodes: ")
