@@ -31,6 +31,8 @@ Side = Literal["requestor", "provider"]
 
 SECOND = 1_000_000_000
 MILLISECOND = 1_000_000
+TEN_YEARS = 3650 * 24 * 3600 * SECOND
+"""The longest time of a task or subtask: dates with it stay far below 2^63 ns."""
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from claynet.cli.output import DONE, UNMET, WRONG, Output
+from claynet.cli.paths import is_file
 from claynet.cli.ticker import Ticker
 from claynet.taskapi.app import App, AppNotFound, SampleTask, load_app
 from claynet.taskapi.testkit import ProcessLauncher, RuleResult, check_app, rule_names
@@ -102,7 +103,7 @@ def _look_here() -> None:
 
 def _find(subject: str) -> tuple[str, App]:
     """Return `module:NAME` and the app. Raises _NoAppError, or _IsImage."""
-    target = _installed(Path(subject)) if _is_file(Path(subject)) else subject
+    target = _installed(Path(subject)) if is_file(Path(subject)) else subject
     if not target:
         raise _NoAppError("'' is no file, no installed module:NAME and no image")
     if not _MODULE.fullmatch(target):
@@ -115,13 +116,6 @@ def _find(subject: str) -> tuple[str, App]:
         raise _NoAppError(str(error)) from None
     except Exception as error:  # whatever the app's module raises when it is imported
         raise _NoAppError(f"{target} cannot be imported: {type(error).__name__}: {error}") from error
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # no file can have so long a name, but an image can
-        return False
 
 
 def _is_module(name: str) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from claynet.cli.output import BROKEN, DONE, UNMET, Output, note
+from claynet.cli.paths import is_file
 from claynet.cli.problems import report_problems
 from claynet.cli.progress import progress_display
 from claynet.sim.calibration import CalibrationError, read_calibration
@@ -61,7 +62,8 @@ def _run(plan: Plan, options: RunOptions, output: Output) -> Report | int:
         with progress_display(plan.name) as show:
             return run_scenario(plan, replace(options, on_progress=show, on_note=note), REAL_PARTS)
     except PreflightError as error:
-        return output.error("preflight", str(error))
+        finding = {"file": str(error.file), "line": error.line, "key": error.key, "message": error.detail, "suggestion": error.remedy}
+        return output.error("preflight", str(error), [finding])
     except TapeError as error:
         return output.error("tape", f"--replay: {error}")
     except (HarnessError, NodeProcessError) as error:
@@ -74,7 +76,7 @@ def _wrong_option(options: RunOptions, calibrate: Path | None, plan: Plan) -> st
     """Make the output folder; return what is wrong with the options, or nothing."""
     if options.replay is not None and plan.mode == "real":
         return "--replay: nothing of real time can be replayed; use the mode of the tape, paced"
-    if options.replay is not None and not _is_file(options.replay):
+    if options.replay is not None and not is_file(options.replay):
         return f"--replay: no such file: {options.replay}"
     if calibrate is not None and options.replay is not None:
         return "--calibrate: a replay has the durations of its tape; leave --calibrate out"
@@ -86,13 +88,6 @@ def _wrong_option(options: RunOptions, calibrate: Path | None, plan: Plan) -> st
         except OSError as error:
             return f"--out: {options.out} cannot be made: {error.strerror}"
     return ""
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # too long a name, or a folder that may not be looked into
-        return False
 
 
 def _print(fields: dict[str, Any], out: Path | None) -> None:

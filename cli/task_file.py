@@ -19,7 +19,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from claynet.actors import units
 from claynet.actors.nearest import nearest
-from claynet.actors.ports import SECOND
+from claynet.actors.ports import SECOND, TEN_YEARS
 from claynet.actors.units import UnitError
 from claynet.proto import node_pb2 as api
 
@@ -30,8 +30,6 @@ REQUIRED = ("app_id", "max_price_per_hour", "max_subtasks", "task_timeout", "sub
 OPTIONAL = ("name", "resources", "output_directory", "concent_enabled")
 KEYS = (*REQUIRED, *OPTIONAL)
 """Of the part `golem`."""
-MOST_TIME = 10 * 365 * 24 * 3600 * SECOND
-"""Of a task and of a subtask: ten years, ns."""
 _CLOCK = re.compile(r"([0-9]{1,4}):([0-5][0-9]):([0-5][0-9])")
 _BARE = re.compile(r"[0-9]{1,40}")
 """A whole number without a unit."""
@@ -165,8 +163,8 @@ def _duration(value: Any) -> int:
         lasts = (int(clock[1]) * 3600 + int(clock[2]) * 60 + int(clock[3])) * SECOND
     else:
         lasts = units.duration(value)
-    if not 0 < lasts <= MOST_TIME:
-        raise UnitError(f"{_cut(value)} is not above 0 and at most ten years ({units.format_duration(MOST_TIME)})", "write it such as 10m")
+    if not 0 < lasts <= TEN_YEARS:
+        raise UnitError(f"{_cut(value)} is not above 0 and at most ten years ({units.format_duration(TEN_YEARS)})", "write it such as 10m")
     return lasts
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from claynet.actors.core.machine import State, move
 from claynet.actors.core.records import Header
-from claynet.actors.ports import NodeId
+from claynet.actors.ports import TEN_YEARS, NodeId
 
 TABLE = {
     ("heard", "unfit"): "unfit",
@@ -24,9 +24,8 @@ TABLE = {
     ("cooling", "ended"): "gone",
 }
 FINAL = frozenset({"gone"})
-_DAY = 86_400_000_000_000
-LONGEST = 3650 * _DAY
-"""Ten years, ns: what the node adds to dates, and what it keeps, stays far below 2^63."""
+LONGEST = TEN_YEARS
+"""Of a subtask, and until a task's end, ns."""
 INITIAL = "heard"
 
 
@@ -72,7 +71,7 @@ def unfit_reason(header: Header, now: int, price: int, memory_mib: float) -> tup
     if header.deadline <= now:
         return "deadline", "the task's deadline has passed"
     if not 0 < header.subtask_timeout <= LONGEST or header.deadline - now > LONGEST:
-        return "timeout", f"a subtask has from 1 ns to {LONGEST // _DAY} days, and a task ends within that"
+        return "timeout", "a subtask has more than no time and at most ten years, and a task ends within ten years"
     if header.max_price < price:
         return "price", f"the task pays at most {header.max_price} per hour, this provider asks {price}"
     if header.min_memory_mib > memory_mib:

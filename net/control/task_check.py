@@ -14,14 +14,13 @@ from pathlib import Path
 
 from claynet.actors.core.records import amount_due
 from claynet.actors.nearest import nearest
+from claynet.actors.ports import TEN_YEARS
 from claynet.actors.units import DURATIONS, MOST, format_tokens
 from claynet.net.app_shelf import ShelfError, ShelvedApp
 from claynet.net.control.host import Host
 from claynet.proto import node_pb2 as api
 
 MOST_SUBTASKS = 1_000_000
-LONGEST = 3652 * 24 * DURATIONS["h"]
-"""Of both time limits: ten years. A deadline is UTC ns in 64 bits, and one past their end could be told to nobody."""
 FUNDS = "golem.max_price_per_hour"
 """The key that a lack of tokens is told of."""
 
@@ -84,8 +83,8 @@ def _numbers(request: api.TaskRequest, problems: list[api.Problem]) -> None:
     for name in ("task_timeout", "subtask_timeout"):
         if getattr(request, name) <= 0:
             problems.append(_problem(f"golem.{name}", "a duration above 0 is wanted"))
-        elif getattr(request, name) > LONGEST:
-            problems.append(_problem(f"golem.{name}", f"longer than ten years ({LONGEST // DURATIONS['h']}h)", "write a shorter one"))
+        elif getattr(request, name) > TEN_YEARS:
+            problems.append(_problem(f"golem.{name}", f"longer than ten years ({TEN_YEARS // DURATIONS['h']}h)", "write a shorter one"))
     if request.subtask_timeout > request.task_timeout > 0:
         problems.append(_problem("golem.subtask_timeout", "a subtask would have more time than the whole task", "a longer task_timeout"))
     if request.max_price < 0:

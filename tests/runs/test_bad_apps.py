@@ -66,6 +66,8 @@ def test_an_app_that_does_not_serve_is_found_before_the_run(name, words, tmp_pat
     assert code == 2, answer
     assert answer["error"]["kind"] == "preflight"
     assert answer["error"]["message"].startswith(f"{file}:9: apps: bad: tests/bad ")
+    (finding,) = answer["error"]["errors"]
+    assert (finding["file"], finding["line"]) == (str(file), 9)
     assert words in answer["error"]["message"], answer
     assert not (tmp_path / "out" / "trace.jsonl").exists()
 
