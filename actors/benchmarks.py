@@ -264,7 +264,7 @@ def _identity(outcome: Outcome) -> Identity | None:
         return None
     try:
         return msgspec.json.decode(outcome.reply, type=Identity)
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):
         return None
 
 

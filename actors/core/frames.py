@@ -54,6 +54,9 @@ _NOTHING = memoryview(b"")
 _EMPTY = b"\xc4\x00"
 """No bytes at all, in MessagePack."""
 
+_NONSENSE = (ValueError, RecursionError)
+"""What decoding raises for a peer's bytes: msgspec's own errors and those of UTF-8 are ValueErrors, and nested too deep is the other."""
+
 _encoder = msgspec.msgpack.Encoder()
 _envelopes = msgspec.msgpack.Decoder(Envelope)
 _CHUNK_HEAD = b"\x93" + _encoder.encode(TAG_OF[Chunk])
@@ -101,14 +104,14 @@ def open_body(body: bytes) -> Frame | None:
     """Decode a body; None when its tag is unknown (a newer peer's, to be counted and ignored). Raises FrameError."""
     try:
         envelope = _envelopes.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except _NONSENSE as error:
         raise FrameError("malformed", f"not a frame: {error}") from None
     decoder = _decoders.get(envelope.tag)
     if decoder is None:
         return None
     try:
         record = decoder.decode(envelope.record)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except _NONSENSE as error:
         raise FrameError("malformed", f"not a {envelope.tag}: {error}") from None
     return Frame(envelope.tag, record, body, envelope)
 

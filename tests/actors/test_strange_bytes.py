@@ -24,6 +24,11 @@ from tests.actors.harness import KEY, TOKEN, World
 from tests.actors.strangeness import honest_task_ends_well, no_bug, replace_record, rules
 from tests.actors.stranger import Stranger
 
+DEEP = b"\x91" * 20_000 + b"\xc0"
+"""Deeper than the decoder goes, where fields that a newer version may append are read over."""
+IN_A_NEW_FIELD = b"\x94\xa6wanted\xc4\x00\xc4\x00" + DEEP
+IN_A_RECORDS_NEW_FIELD = msgspec.msgpack.encode(("wanted", b"\x92\xa1p" + DEEP, b""))
+
 GARBAGE = {
     "noise": b"\xff" * 64,
     "too long": (MOST + 1).to_bytes(4, "big"),
@@ -32,6 +37,8 @@ GARBAGE = {
     "not an array": framed(msgspec.msgpack.encode({"tag": "offer"})),
     "wrong record": framed(msgspec.msgpack.encode(("offer", b"\x90", b""))),
     "deep": framed(b"\x91" * 5000),
+    "deep in a new field": framed(IN_A_NEW_FIELD),
+    "deep in a record's new field": framed(IN_A_RECORDS_NEW_FIELD),
     "unsigned": framed(msgspec.msgpack.encode(("gone", msgspec.msgpack.encode(["t", "0" * 64]), b""))),
 }
 
@@ -103,6 +110,17 @@ def test_unknown_tags_and_new_fields_are_counted_and_ignored() -> None:
         assert [event["peer"] for event in world.seen("ignored")] == [stranger.id]
         assert world.seen("decline", rule="rule")
         assert not stranger.downs
+
+
+@pytest.mark.parametrize("body", [IN_A_NEW_FIELD, IN_A_RECORDS_NEW_FIELD, b"\x93\xa6wanted\xc4\x04\x91\xa2\xff\xff\xc4\x00"])
+def test_an_announcement_that_cannot_be_decoded_is_dropped_and_the_switchboard_lives_on(body: bytes) -> None:
+    with World() as world:
+        world.requestor()
+        stranger = Stranger(world, "stranger")
+        stranger.net.announce(framed(body))
+        world.run(1)
+        assert rules(world) == ["malformed"]
+        honest_task_ends_well(world)
 
 
 def test_a_forged_signature_and_somebody_elses_frame_end_the_session() -> None:
