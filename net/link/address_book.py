@@ -161,7 +161,7 @@ class AddressBook:
         """Take what a peer at an address tells. Nonsense is passed over: it is only hearsay."""
         try:
             told = msgspec.msgpack.decode(data, type=list[_Told])[:TOLD_AT_ONCE]
-        except (msgspec.DecodeError, RecursionError):
+        except (ValueError, RecursionError):  # msgspec's errors and those of UTF-8 are ValueErrors
             return
         with self._lock:
             for one in told:

@@ -116,7 +116,7 @@ def decode(body: bytes, wanted: type[_T]) -> _T:
     """Read a record. Raises HandshakeError for another major version, a refusal, or anything that is not `wanted`."""
     try:
         start = msgspec.msgpack.decode(body)
-    except (msgspec.DecodeError, RecursionError, ValueError) as error:
+    except (ValueError, RecursionError) as error:
         raise HandshakeError("not a handshake record") from error
     match start:
         case [str(), int() as major, *_] if major != MAJOR:
@@ -129,7 +129,7 @@ def decode(body: bytes, wanted: type[_T]) -> _T:
             raise HandshakeError("is of a version that does not relay", tell=False)
     try:
         return msgspec.msgpack.decode(body, type=wanted)
-    except msgspec.DecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise HandshakeError(f"not a {wanted.__name__.lower()}: {error}") from error
 
 

@@ -7,6 +7,7 @@ holds up an actor.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -18,7 +19,10 @@ from claynet.actors.ports import SECOND, ActorSystem, Address, LinkBytes, LinkDo
 from claynet.net.link.introduce import describe
 from claynet.net.link.outer import ANNOUNCE, GOODBYE, KEEP_ALIVE, LINK, MEET, PEERS, OuterError, OuterReader, link_frame, outer_frame
 from claynet.net.link.places import Way
+from claynet.net.link.running import start_thread
 from claynet.net.link.tls import TlsStream
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,14 +184,23 @@ class PeerLink:
 
     def serve(self) -> None:
         """Carry the link until its end."""
-        self._stream.set_timeout(self._limits.dead_after)
         writer = threading.Thread(target=self._write, name=f"{threading.current_thread().name}-writer", daemon=True)
-        writer.start()
-        self._end(self._read())
-        # The writer may be deep in a send to a peer that does not read.
-        writer.join(2 * _LAST_WORDS / 1e9)
+        try:
+            self._stream.set_timeout(self._limits.dead_after)
+            start_thread(writer)
+            reason = self._read()
+        except OSError as error:
+            reason = f"{self.where}: the link could not begin ({describe(error)})"
+        except Exception:  # whatever it was, whoever has the link hears of its end, and nothing of it is left
+            logger.exception("%s: a link failed", self.where)
+            reason = f"{self.where}: this node failed"
+        self._end(reason)
+        if writer.ident is not None:
+            # The writer may be deep in a send to a peer that does not read.
+            writer.join(2 * _LAST_WORDS / 1e9)
+            self._stream.abort()
+            writer.join()
         self._stream.abort()
-        writer.join()
         self._stream.close()
 
     def _read(self) -> str:

@@ -63,7 +63,7 @@ def read_errand(data: bytes) -> Errand | None:
     """Read an errand; None for one that this version does not know."""
     try:
         return _errands.decode(data)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):  # msgspec's errors and those of UTF-8 are ValueErrors
         return None
 
 
@@ -71,5 +71,5 @@ def read_message(data: bytes) -> Message | None:
     """Read what came in a MEET frame; None for nonsense, or what this version does not know."""
     try:
         return _messages.decode(data)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):  # msgspec's errors and those of UTF-8 are ValueErrors
         return None

@@ -6,6 +6,7 @@ Knows threads and sockets. Must not know what a thread does, nor what is said on
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 import threading
 import time
@@ -24,7 +25,7 @@ class Running:
         self._threads: set[threading.Thread] = set()
 
     def start(self, target: Callable[[], object], name: str) -> None:
-        """Run something in a thread of its own."""
+        """Run something in a thread of its own. Raises OSError where the system has no room for another."""
 
         def run() -> None:
             try:
@@ -36,7 +37,11 @@ class Running:
         thread = threading.Thread(target=run, name=name, daemon=True)
         with self.condition:  # `join` never meets one that has not begun
             self._threads.add(thread)
-            thread.start()
+            try:
+                start_thread(thread)
+            except OSError:
+                self._threads.discard(thread)
+                raise
 
     @contextlib.contextmanager
     def breakable(self, sock: socket.socket) -> Iterator[None]:
@@ -71,6 +76,14 @@ class Running:
             if thread is None:
                 return
             thread.join(max(0.0, (deadline - time.monotonic_ns()) / 1e9))
+
+
+def start_thread(thread: threading.Thread) -> None:
+    """Start it. Raises OSError where the system has no room for another, which passes: as when it is out of file descriptors."""
+    try:
+        thread.start()
+    except RuntimeError as error:
+        raise OSError(errno.EAGAIN, str(error)) from error
 
 
 def break_off(sock: socket.socket) -> None:
