@@ -47,13 +47,18 @@ class Dialling:
         up: Address | None,
         linked: Callable[[NodeId], None],
         failed: Callable[[str], None],
-    ) -> None:
+    ) -> str:
         """Call `expected`, or whoever answers, in a thread of this name; one of `linked` and `failed` hears. `up` is to have the link for
-        itself; None: whoever listens has it.
+        itself; None: whoever listens has it. Return why the call could not even begin, of which neither hears; empty when it did.
         """
         with self._running.condition:
             call = self._crossings.begin(expected, up)
-        self._running.start(lambda: self._call(call, ways, linked, failed), name)
+            try:
+                self._running.start(lambda: self._call(call, ways, linked, failed), name)
+            except OSError as error:
+                self._crossings.end(call, made=False)
+                return f"it could not be called ({describe(error)})"
+        return ""
 
     def _call(self, call: Call, ways: Iterable[Way], linked: Callable[[NodeId], None], failed: Callable[[str], None]) -> None:
         running, crossings = self._running, self._crossings

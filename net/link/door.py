@@ -90,22 +90,30 @@ class Door:
                 if running.closed:
                     return
             try:
-                sock, address = self._socket.accept()
+                self._admit(*self._socket.accept(), hear)
             except OSError as error:
                 with running.condition:
                     if not running.closed:
                         logger.warning("port %d: a caller could not be taken (%s)", self.port, describe(error))
-                        running.condition.wait(0.1)  # out of file descriptors, as a rule: do not spin
-                continue
-            origin = origin_of(address[0])
-            refusal = self._gate.refusal_of_host(address[0])
-            with running.condition:
-                if refusal or sum(origin == other for other, _ in self._callers.values()) >= self._limits.unproven_of_one:
-                    self._turned_away += 1
-                    sock.close()
-                    continue
-                self._callers[sock] = (origin, time.monotonic_ns())
-            running.start(functools.partial(self._take, sock, address[:2], hear), f"p2p-{self.port}-from-{address[1]}")
+                        running.condition.wait(0.1)  # out of file descriptors or threads, as a rule: do not spin
+
+    def _admit(self, sock: socket.socket, address: tuple[str, int], hear: Hear) -> None:
+        """Hear a caller in a thread of its own, unless it is hung up on. Raises OSError where there is no room for that thread."""
+        origin = origin_of(address[0])
+        refusal = self._gate.refusal_of_host(address[0])
+        with self._running.condition:
+            if refusal or sum(origin == other for other, _ in self._callers.values()) >= self._limits.unproven_of_one:
+                self._turned_away += 1
+                sock.close()
+                return
+            self._callers[sock] = (origin, time.monotonic_ns())
+        try:
+            self._running.start(functools.partial(self._take, sock, address[:2], hear), f"p2p-{self.port}-from-{address[1]}")
+        except OSError:
+            with self._running.condition:
+                del self._callers[sock]
+            sock.close()
+            raise
 
     def _take(self, sock: socket.socket, place: Place, hear: Hear) -> None:
         try:

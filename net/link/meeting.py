@@ -52,8 +52,13 @@ class Meetings:
                 self._under_way.append(relay)
         if refusal:
             decline(refusal)
-        else:
+            return
+        try:
             self._running.start(lambda: self._come(way, node, message.token), f"p2p-meets-{node[:8]}")
+        except OSError:
+            with self._lock:
+                self._under_way.remove(relay)
+            decline("it has no thread left to come")
 
     def _come(self, way: Way, node: NodeId, token: bytes) -> None:
         try:

@@ -158,7 +158,7 @@ class P2PNetwork:
         with self._condition:
             trouble = self._trouble(None)
             if not trouble:
-                self._dialling.start(f"p2p-{self.port}-to-{port}", [way], None, None, linked or _nobody, refuse)
+                trouble = self._dialling.start(f"p2p-{self.port}-to-{port}", [way], None, None, linked or _nobody, refuse)
         if trouble:
             refuse(f"{way}: {trouble}")
 
@@ -262,7 +262,7 @@ class P2PNetwork:
             else:
                 trouble = self._trouble(up)
             if not trouble:
-                self._dialling.start(f"p2p-{self.port}-to-{peer[:8]}", ways, peer, up, linked, failed)
+                trouble = self._dialling.start(f"p2p-{self.port}-to-{peer[:8]}", ways, peer, up, linked, failed)
         if trouble:
             failed(trouble)
 

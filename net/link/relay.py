@@ -295,7 +295,7 @@ class Relay:
             self._condition.notify_all()
             why = pair.why
         if why:  # whoever ended the pair could not say so to this one yet
-            self._start(lambda: self._say_goodbye(pair, why), "relay-goodbye")
+            self._part(pair, why)
 
     def _pump(self, pair: _Pair, source: _Side, sink: _Side, limits: RelayLimits) -> None:
         reader = OuterReader()
@@ -350,7 +350,15 @@ class Relay:
             pair.why = why
             pair.over.set()
             self._condition.notify_all()
-        self._start(lambda: self._say_goodbye(pair, why), "relay-goodbye")
+        self._part(pair, why)
+
+    def _part(self, pair: _Pair, why: str) -> None:
+        """Say goodbye to both, in a thread of its own; where there is no room for one they hear nothing, but their calls end."""
+        try:
+            self._start(lambda: self._say_goodbye(pair, why), "relay-goodbye")
+        except OSError:
+            for side in pair.sides():
+                side.stream.abort()
 
     def _say_goodbye(self, pair: _Pair, why: str) -> None:
         for side in pair.sides():
