@@ -22,6 +22,7 @@ from claynet.net.link.gate import Gate, Hearsay, Open
 from claynet.net.link.handshake import CrossedError, HandshakeError
 from claynet.net.link.identity import Ed25519Signer
 from claynet.net.link.introduce import Caller, Own, admit, turn_away, welcome
+from claynet.net.link.introductions import Introductions
 from claynet.net.link.outer import ANNOUNCE, MAX_PAYLOAD, MEET, PEERS, outer_frame
 from claynet.net.link.peer_link import P2PLimits, PeerLink
 from claynet.net.link.places import Place, Way
@@ -83,6 +84,7 @@ class P2PNetwork:
         self._dialling = Dialling(calling, self._crossings, self._running, self._carry_ours)
         self._roll = Roll(self._condition, self._limits)
         self._relaying = Relaying(relay, meets, self._roll, self._whereabouts, calling, self._running, self._gate, self._on_met, self._note)
+        self._introductions = Introductions()
         self._was_called = False
         self._was_met = False
         self._listener: Address | None = None
@@ -374,11 +376,12 @@ class P2PNetwork:
         return True
 
     def _introduce(self, new: PeerLink) -> None:
-        """Tell a new peer where others are, and others where it is."""
+        """Tell a new peer where others are, and others where it is, unless they have heard that lately."""
         if self._hearsay is None or new.way.relay is not None:
             return
-        direct = self._roll.direct()
-        for link, only in ((new, None), *((link, new.peer) for link in direct.values() if link.peer != new.peer)):
+        places = {way.place for way in self._whereabouts.ways(new.peer) if way.relay is None}
+        others = self._roll.direct().values() if self._introductions.are_due(new.peer, places, new.host) else ()
+        for link, only in ((new, None), *((link, new.peer) for link in others if link.peer != new.peer)):
             told = self._hearsay.tell(link.host, only, self._relaying.here(link, self.port, only))
             if told:
                 link.send_announcement(outer_frame(PEERS, told))

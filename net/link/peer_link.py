@@ -56,7 +56,7 @@ class P2PLimits:
     backlog: int = 64
     """Messages of at most 256 KiB that may wait for the actor of a link; the reader waits then, and TCP slows the peer down."""
     announcements: int = 50
-    """Of one link, each second in the long run; more are dropped."""
+    """Of one link, each second in the long run; more are dropped. As much again for each of the other kinds that go to everybody."""
     announcements_at_once: int = 500
 
 
@@ -106,8 +106,8 @@ class PeerLink:
         self._announced = announced
         self._told = told
         self._backlog = backlog
-        self._allowance = float(limits.announcements_at_once)
-        self._counted = time.monotonic_ns()
+        self._allowances = {kind: (float(limits.announcements_at_once), time.monotonic_ns()) for kind in (ANNOUNCE, PEERS, MEET)}
+        """What is left of each, and when that was. Each has its own: what a peer tells of others must not silence the peer itself."""
         self.ignored = 0
         self._condition = threading.Condition()
         self._state = _State.OPEN
@@ -211,9 +211,9 @@ class PeerLink:
                 for kind, payload in reader.feed(data):
                     if kind == LINK:
                         self._deliver(payload)
-                    elif kind == ANNOUNCE and self._may_be_heard():
+                    elif kind == ANNOUNCE and self._may_be_heard(kind):
                         self._announced(bytes(payload))
-                    elif kind in (PEERS, MEET) and self._may_be_heard():
+                    elif kind in (PEERS, MEET) and self._may_be_heard(kind):
                         self._told(self, kind, bytes(payload))
                     elif kind == GOODBYE:
                         text = " ".join(bytes(payload).decode("utf-8", "replace").split())
@@ -227,16 +227,15 @@ class PeerLink:
             return f"{self.where}: the connection broke ({describe(error)})"
         return f"{self.where}: the connection was lost"
 
-    def _may_be_heard(self) -> bool:
+    def _may_be_heard(self, kind: int) -> bool:
         """Tell whether a peer that speaks to everybody is within its allowance; what is beyond is dropped."""
         now = time.monotonic_ns()
-        grown = self._allowance + (now - self._counted) * self._limits.announcements / SECOND
-        self._allowance, self._counted = min(grown, self._limits.announcements_at_once), now
-        if self._allowance < 1:
-            self.ignored += 1
-            return False
-        self._allowance -= 1
-        return True
+        left, since = self._allowances[kind]
+        left = min(left + (now - since) * self._limits.announcements / SECOND, self._limits.announcements_at_once)
+        is_allowed = left >= 1
+        self._allowances[kind] = (left - 1 if is_allowed else left, now)
+        self.ignored += not is_allowed
+        return is_allowed
 
     def _deliver(self, data: bytes | memoryview) -> None:
         with self._condition:

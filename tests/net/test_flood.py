@@ -13,7 +13,7 @@ import pykka
 import pytest
 
 from claynet.actors.ports import MILLISECOND, Address, Announced, LinkBytes, LinkFailed
-from claynet.net.link.outer import ANNOUNCE, LINK, outer_frame
+from claynet.net.link.outer import ANNOUNCE, LINK, PEERS, outer_frame
 from claynet.net.link.p2p import P2PNetwork
 from claynet.net.threads.threads_system import ThreadsSystem
 from tests.net.conftest import PATIENCE
@@ -109,6 +109,15 @@ def test_a_flood_of_announcements_is_cut_down_and_others_are_heard(make: Maker) 
         assert b.received(link, 11) == b"still there"
     heard = [one for one in b.heard.all(Announced) if one.data.startswith(b"spam")]
     assert len(heard) < 2 * LIMITS.announcements_at_once
+
+
+def test_a_flood_of_hearsay_takes_nothing_from_the_peers_own_announcements(make: Maker) -> None:
+    b = make("b")
+    with RawCaller(b.network.port) as loud:
+        loud.prove(b.id, new_signer())
+        loud.sock.sendall(outer_frame(PEERS, b"hearsay") * 20_000 + outer_frame(ANNOUNCE, b"an offer"))
+        assert b.heard.first(Announced).data == b"an offer"
+        assert b.network._roll.find(b.up().link).ignored > 10_000
 
 
 def test_one_peer_and_one_address_get_so_many_links_only(make: Maker) -> None:
