@@ -11,12 +11,14 @@ import logging
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Collection
 from typing import Annotated
 
 import msgspec
 
 from claynet.actors.ports import SECOND, NodeId, Store
+from claynet.net.link.access import origin_of
 from claynet.net.link.backoff import Backoff
 from claynet.net.link.gate import Here
 from claynet.net.link.places import Way
@@ -29,6 +31,8 @@ KEY = "book"
 TOLD_AT_ONCE = 32
 """Addresses in one telling."""
 _OF_ONE_TELLER = 64
+_OF_ONE_ORIGIN = 64
+"""Nodes that called from one address and were never found where they say they listen: ids cost nothing, and each is written to the disk."""
 _MOST = 512
 _REMEMBERED = 128
 _FAILURES = 5
@@ -98,19 +102,23 @@ class AddressBook:
             self._known = {node: Known(node, host, port, now), **self._known}
             self._rests.pop(node, None)
             self._teller.pop(node, None)
+            self._cut()
             if before is None or (before.host, before.port) != (host, port) or now - before.proven > _FRESH:
                 self._remember()
-            self._cut()
 
     def claimed(self, node: NodeId, host: str, port: int) -> None:
         """A node that called says at which port of its address it listens."""
         with self._lock:
             known = self._known.get(node)
-            if known is None or (not known.proven and self._teller.get(node) != node):  # its own word counts more than hearsay
-                self._known[node] = Known(node, host, port)
-                self._teller[node] = node
+            if known is not None and (known.proven or self._teller.get(node) == node):
+                return  # its own word counts more than hearsay only
+            if self._callers_of(origin_of(host)) >= _OF_ONE_ORIGIN:
+                return
+            self._known[node] = Known(node, host, port)
+            self._teller[node] = node
+            self._cut()
+            if node in self._known:  # a write is waited for, so nobody may cause one in vain
                 self._remember()
-                self._cut()
 
     def failed(self, node: NodeId) -> None:
         """It was called in vain, by every way that is known."""
@@ -183,21 +191,39 @@ class AddressBook:
 
     def _remember(self) -> None:
         """Write down whom this node has met: not what it only heard of."""
-        met = tuple(one for one in self._known.values() if one.proven or self._teller.get(one.node, one.node) == one.node)
+        met = tuple(one for one in self._known.values() if one.proven or self._said_itself(one))
         try:
             self._store.append(KEY, BookRecord(nodes=met[:_REMEMBERED]))
         except StoreError as problem:  # a full disk, say: it is known all the same until the node stops
             logger.warning("an address is not remembered: %s", problem)
 
     def _cut(self) -> None:
-        """Keep the bound: what was never proven goes first."""
+        """Keep the bound: what was never proven goes first, and of that the latest of whichever origin or teller has the most."""
         over = len(self._known) - _MOST
         if over > 0:
-            for one in sorted(self._known.values(), key=lambda one: -one.proven)[-over:]:
-                del self._known[one.node]
+            worth = self._worth()
+            for node in sorted(self._known, key=lambda node: worth[node])[-over:]:
+                del self._known[node]
         self._teller = {node: teller for node, teller in self._teller.items() if node in self._known}
         met = {*self._known, *self._hints.nodes()}
         self._rests = {node: rest for node, rest in self._rests.items() if node in met}
+
+    def _worth(self) -> dict[str, tuple[int, int, bool]]:
+        """What each that is known counts, the least most: so that who invents ids crowds out these, and no others."""
+        crowds: Counter[str] = Counter()
+        found = {}
+        for one in self._known.values():
+            is_hearsay = not self._said_itself(one)
+            crowd = self._teller[one.node] if is_hearsay else origin_of(one.host)
+            found[one.node] = (-one.proven, crowds[crowd], is_hearsay)
+            crowds[crowd] += not one.proven
+        return found
+
+    def _callers_of(self, origin: str) -> int:
+        return sum(not one.proven and self._said_itself(one) and origin_of(one.host) == origin for one in self._known.values())
+
+    def _said_itself(self, one: Known) -> bool:
+        return self._teller.get(one.node, one.node) == one.node
 
 
 def makes_sense(host: str, to: str) -> bool:

@@ -10,8 +10,13 @@ import threading
 from collections.abc import Mapping
 
 from claynet.actors.ports import NodeId
+from claynet.net.link.access import origin_of
 from claynet.net.link.gate import Hearsay
 from claynet.net.link.places import Place, Way
+
+_MOST = 512
+_OF_ONE_ORIGIN = 64
+"""Ids cost nothing: those that one address invents push out each other, and not what others said."""
 
 
 class Whereabouts:
@@ -21,6 +26,9 @@ class Whereabouts:
         """`book` is what is known already; with `meets` relays are ways, too."""
         self._lock = threading.Lock()
         self._book = dict(book)
+        """What this node's operator says: as much as that is."""
+        self._proven: dict[NodeId, Place] = {}
+        """The latest last, and so in what was heard: peers make these grow, so they are bounded."""
         self._heard: dict[NodeId, Place] = {}
         self._hearsay = hearsay
         self._meets = meets
@@ -29,29 +37,43 @@ class Whereabouts:
         """Note where a node is; replaces what was known."""
         with self._lock:
             self._book[node] = place
+            self._proven.pop(node, None)
 
     def proved(self, node: NodeId, place: Place) -> None:
         """It has just proved that it is to be found there."""
-        self.learn(node, place)
+        with self._lock:
+            _note(self._proven, node, place)
         if self._hearsay is not None:
             self._hearsay.proved(node, *place)
 
     def claimed(self, node: NodeId, place: Place) -> None:
         """It called, and says that it listens there."""
         with self._lock:
-            self._heard[node] = place
+            _note(self._heard, node, place)
+            origin = origin_of(place[0])
+            of_one = [other for other, where in self._heard.items() if origin_of(where[0]) == origin]
+            for other in of_one[:-_OF_ONE_ORIGIN]:
+                del self._heard[other]
         if self._hearsay is not None:
             self._hearsay.claimed(node, *place)
 
     def proven(self, node: NodeId) -> Place | None:
         """Return where it was called before."""
         with self._lock:
-            return self._book.get(node)
+            return self._proven.get(node) or self._book.get(node)
 
     def ways(self, node: NodeId) -> list[Way]:
         """Return how it may be reached, the best way first."""
         told = self._hearsay.ways(node) if self._hearsay is not None else ()
         with self._lock:
-            own = [Way(place) for place in (self._book.get(node), self._heard.get(node)) if place is not None]
+            places = (self._proven.get(node) or self._book.get(node), self._heard.get(node))
+            own = [Way(place) for place in places if place is not None]
         found = [way for way in dict.fromkeys((*own, *told)) if way.relay is None or (self._meets and way.relay != node)]
         return sorted(found, key=lambda way: way.relay is not None)
+
+
+def _note(places: dict[NodeId, Place], node: NodeId, place: Place) -> None:
+    places.pop(node, None)
+    places[node] = place
+    if len(places) > _MOST:
+        del places[next(iter(places))]

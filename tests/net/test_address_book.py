@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import pytest
@@ -16,6 +16,7 @@ from claynet.net.link.address_book import TOLD_AT_ONCE, AddressBook, BookRecord,
 from claynet.net.link.gate import Here
 from claynet.net.link.p2p import P2PNetwork
 from claynet.net.link.places import Way
+from claynet.net.link.whereabouts import Whereabouts
 from claynet.net.storage.sqlite_store import SqliteStore
 from claynet.net.threads.threads_system import ThreadsSystem
 from tests.net.p2p_nodes import Node, linked, new_signer
@@ -164,6 +165,69 @@ def test_peers_tell_each_other_and_lies_are_bounded(tmp_path: Path) -> None:
     assert honest in {one.node for one in book.known()}, "what was never proven goes first"
     assert len(msgspec.msgpack.decode(book.tell("203.0.113.9"))) == TOLD_AT_ONCE
     store.close()
+
+
+class Counting(SqliteStore):
+    """Counts what is written, and writes nothing."""
+
+    written = 0
+
+    def append(self, key: str, state: Any, *more: Any) -> None:
+        self.written += 1
+
+
+def test_invented_ids_of_one_address_are_bounded_and_not_written_down_in_vain(tmp_path: Path) -> None:
+    store = Counting(tmp_path / "node.sqlite", BookRecord, EFFECT_TYPES)
+    book = AddressBook(an_id(), store)
+    for _ in range(200):
+        book.claimed(an_id(), "2a00:1::7", 40_102)
+        book.claimed(an_id(), "2a00:1::8", 40_102)
+    assert len(book.known()) == store.written == 64, "of one /64"
+    honest = an_id()
+    book.claimed(honest, "198.51.100.7", 40_102)
+    assert honest in {one.node for one in book.known()}
+    store.close()
+
+
+def test_a_full_book_takes_the_word_of_an_address_of_which_it_has_little(tmp_path: Path) -> None:
+    store = Counting(tmp_path / "node.sqlite", BookRecord, EFFECT_TYPES)
+    book = AddressBook(an_id(), store)
+    for number in range(600):
+        book.claimed(an_id(), f"198.51.100.{number % 10}", 40_102)
+    assert len(book.known()) == 512
+    before = store.written
+    late = an_id()
+    book.claimed(late, "198.51.100.9", 40_102)
+    assert late not in {one.node for one in book.known()}
+    assert store.written == before, "what is thrown out at once is not written down"
+    honest = [an_id() for _ in range(3)]
+    for number, node in enumerate(honest):
+        book.claimed(node, f"203.0.113.{number}", 40_102)
+    assert set(honest) <= {one.node for one in book.known()}
+    assert len(book.known()) == 512
+    store.close()
+
+
+def test_where_invented_ids_say_they_are_is_bounded_and_keeps_nobody_elses_place_out() -> None:
+    whereabouts = Whereabouts({}, None, True)
+    given, honest, proven = an_id(), an_id(), an_id()
+    whereabouts.learn(given, ("192.0.2.1", 40_102))
+    whereabouts.claimed(honest, ("192.0.2.2", 40_102))
+    whereabouts.proved(proven, ("192.0.2.3", 40_102))
+    for _ in range(2000):
+        whereabouts.claimed(an_id(), ("198.51.100.7", 40_102))
+    assert whereabouts.ways(honest) == [Way(("192.0.2.2", 40_102))]
+    for number in range(2000):
+        whereabouts.claimed(an_id(), (f"198.51.{number // 250}.{number % 250}", 40_102))
+        whereabouts.proved(an_id(), ("198.51.100.7", 40_102))
+    assert whereabouts.ways(given) == [Way(("192.0.2.1", 40_102))], "what the operator says stays"
+    assert whereabouts.ways(honest) == whereabouts.ways(proven) == []
+    assert len(whereabouts._heard) == len(whereabouts._proven) == 512
+    whereabouts.learn(given, ("192.0.2.1", 40_102))
+    whereabouts.proved(given, ("192.0.2.9", 40_102))
+    assert whereabouts.proven(given) == ("192.0.2.9", 40_102)
+    whereabouts.learn(given, ("192.0.2.1", 40_102))
+    assert whereabouts.proven(given) == ("192.0.2.1", 40_102), "the latest counts"
 
 
 @pytest.mark.parametrize(
