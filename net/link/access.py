@@ -6,6 +6,7 @@ blocked of the one says nothing of the other.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 import threading
@@ -109,6 +110,7 @@ class Access:
         self._record = record
 
 
+@functools.lru_cache(maxsize=4096)  # a new caller is compared with all that are known
 def origin_of(host: str) -> str:
     """Return what connections from an address are counted under: the address, of IPv6 its first 64 bits, which are one customer's."""
     try:

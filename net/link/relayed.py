@@ -45,10 +45,11 @@ class RelayedSocket:
         buffer[: len(found)] = found
         return len(found)
 
-    def sendall(self, data: bytes) -> None:
-        """Send all of it. Raises OSError."""
-        for at in range(0, len(data), _PIECE):
-            self._stream.send(outer_frame(LINK, data[at : at + _PIECE]))
+    def send(self, data: memoryview) -> int:
+        """Send some of it; return how many bytes. Raises OSError."""
+        piece = data[:_PIECE]
+        self._stream.send(outer_frame(LINK, bytes(piece)))
+        return len(piece)
 
     def settimeout(self, value: float) -> None:
         """Calls that take longer than that, in seconds, raise TimeoutError."""

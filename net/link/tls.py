@@ -52,8 +52,8 @@ class Conduit(Protocol):
     def recv_into(self, buffer: memoryview, /) -> int:
         """The same into a buffer; return how many."""
 
-    def sendall(self, data: bytes, /) -> None:
-        """Send all of it. Raises OSError."""
+    def send(self, data: memoryview, /) -> int:
+        """Send some of it; return how many bytes. Raises OSError."""
 
     def settimeout(self, value: float, /) -> None:
         """Calls that take longer than that, in seconds, raise TimeoutError."""
@@ -123,8 +123,7 @@ class TlsStream:
 
     def send_before(self, data: bytes, deadline: int) -> None:
         """Send. Raises OSError, TimeoutError past the deadline."""
-        self._limit(deadline)
-        self.send(data)
+        self._send_all(self._encrypt(data), deadline)
 
     def set_timeout(self, timeout: int) -> None:
         """From now on a receive or send that makes no headway for `timeout` ns raises TimeoutError."""
@@ -148,11 +147,7 @@ class TlsStream:
 
     def send(self, *pieces: bytes | memoryview) -> None:
         """Send all of them. Raises OSError."""
-        with self._lock:
-            for piece in pieces:
-                self._tls.write(piece)
-            cipher = self._outgoing.read()
-        self._sock.sendall(cipher)
+        self._send_all(self._encrypt(*pieces))
 
     def finish(self) -> None:
         """Say that nothing more will be sent; receiving goes on."""
@@ -179,6 +174,12 @@ class TlsStream:
         """Give the socket back. Only when no thread uses it any more."""
         self._sock.close()
 
+    def _encrypt(self, *pieces: bytes | memoryview) -> bytes:
+        with self._lock:
+            for piece in pieces:
+                self._tls.write(piece)
+            return self._outgoing.read()
+
     def _decrypt(self) -> bytes | None:
         """Return what can be read without waiting, None when nothing can, empty at the end."""
         filled = 0
@@ -203,10 +204,15 @@ class TlsStream:
         self._incoming.write(cipher)
 
     def _flush(self, deadline: int) -> None:
-        cipher = self._outgoing.read()
-        if cipher:
-            self._limit(deadline)
-            self._sock.sendall(cipher)
+        self._send_all(self._outgoing.read(), deadline)
+
+    def _send_all(self, cipher: bytes, deadline: int | None = None) -> None:
+        # Not the socket's own sendall: its timeout is for all of it together, so it would cut who reads slowly but all the time.
+        left = memoryview(cipher)
+        while left:
+            if deadline is not None:
+                self._limit(deadline)
+            left = left[self._sock.send(left) :]
 
     def _limit(self, deadline: int) -> None:
         left = deadline - time.monotonic_ns()
