@@ -51,7 +51,10 @@ class Access:
         self._store = store
         self._utc = utc
         self._lock = threading.Lock()
-        self._record = next((state for key, state, _ in store.load() if key == KEY), AccessRecord())
+        found: AccessRecord = next((state for key, state, _ in store.load() if key == KEY), AccessRecord())
+        # Written by an older version an address may have a form that blocks nobody.
+        addresses = tuple(msgspec.structs.replace(one, subject=_read(one.subject)[0]) for one in found.addresses)
+        self._record = msgspec.structs.replace(found, addresses=addresses)
 
     def blocks(self) -> tuple[Block, ...]:
         """Return what is blocked now, nodes first."""
@@ -68,7 +71,7 @@ class Access:
         if not self._record.addresses:
             return ""
         try:
-            address = _plain(ipaddress.ip_address(host.partition("%")[0]))
+            address = plain(ipaddress.ip_address(host.partition("%")[0]))
         except ValueError:
             return ""  # a name: what it stands for is asked about when it is known
         return self._refusal(self._record.addresses, lambda subject: address in ipaddress.ip_network(subject))
@@ -114,14 +117,24 @@ class Access:
 def origin_of(host: str) -> str:
     """Return what connections from an address are counted under: the address, of IPv6 its first 64 bits, which are one customer's."""
     try:
-        address = _plain(ipaddress.ip_address(host.partition("%")[0]))
+        address = plain(ipaddress.ip_address(host.partition("%")[0]))
     except ValueError:
         return host
     return str(address) if address.version == 4 else str(ipaddress.ip_network((address, 64), strict=False))
 
 
-def _plain(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """A socket for both families gives IPv4 addresses as IPv6 ones."""
+def plain_host(host: str) -> str:
+    """Return an address as everybody else writes it; a name as it is."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    found = plain(address)
+    return host if found is address else str(found)
+
+
+def plain(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Return the IPv4 address that an IPv6 one stands for, or what was given: a socket for both families gives IPv4 as IPv6."""
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return mapped or address
 
@@ -131,7 +144,11 @@ def _read(subject: str) -> tuple[str, bool]:
     if _ID.fullmatch(text):
         return text, True
     try:
-        return str(ipaddress.ip_network(text, strict=False)), False
+        network = ipaddress.ip_network(text, strict=False)
+        address = plain(network.network_address)
+        if address.version != network.version:  # callers are looked at in the same way
+            network = ipaddress.ip_network((address, network.prefixlen - 96))
+        return str(network), False
     except ValueError:
         raise AccessError(
             f"{subject[:80]!r} is neither a node id (64 hex digits) nor an address such as 192.0.2.7 or 2001:db8::/32"

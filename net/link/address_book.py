@@ -18,7 +18,7 @@ from typing import Annotated
 import msgspec
 
 from claynet.actors.ports import SECOND, NodeId, Store
-from claynet.net.link.access import origin_of
+from claynet.net.link.access import origin_of, plain
 from claynet.net.link.backoff import Backoff
 from claynet.net.link.gate import Here
 from claynet.net.link.places import Way
@@ -229,7 +229,7 @@ class AddressBook:
 def makes_sense(host: str, to: str) -> bool:
     """Tell whether an address leads to the same node from another one: loopback from this machine only, private ones from private ones."""
     try:
-        address, other = (ipaddress.ip_address(one.partition("%")[0]) for one in (host, to))
+        address, other = (plain(ipaddress.ip_address(one.partition("%")[0])) for one in (host, to))
     except ValueError:
         return False
     if address.is_loopback or other.is_loopback:

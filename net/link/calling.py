@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from ipaddress import ip_address
+from typing import Any
 
 from claynet.actors.ports import NodeId
 from claynet.net.link import relay_records
@@ -23,16 +24,22 @@ from claynet.net.link.relayed import RelayedSocket
 from claynet.net.link.running import Running
 from claynet.net.link.tls import TlsStream, dialler_context
 
+LookUp = Callable[..., Sequence[tuple[int, int, int, str, tuple[Any, ...]]]]
+"""`socket.getaddrinfo`, or what answers like it."""
+
 
 class Calling:
     """How one node calls others. From any thread; every method blocks."""
 
-    def __init__(self, own: Own, limits: P2PLimits, gate: Gate, running: Running, listens_on: str) -> None:
-        """`listens_on` is the address at which this node listens; empty: it does not."""
+    def __init__(
+        self, own: Own, limits: P2PLimits, gate: Gate, running: Running, listens_on: str, look_up: LookUp = socket.getaddrinfo
+    ) -> None:
+        """`listens_on` is the address at which this node listens; empty: it does not. `look_up` finds the addresses of a name."""
         self._own = own
         self._limits = limits
         self._gate = gate
         self._running = running
+        self._look_up = look_up
         self._tls = dialler_context()
         self._only_here = _is_loopback(listens_on)
 
@@ -84,12 +91,16 @@ class Calling:
     def _connected(self, place: Place) -> Iterator[TlsStream]:
         """Connect to the first address of a host that answers; while it is used here, a shutdown breaks it."""
         trouble: OSError | None = None
-        for family, kind, protocol, _, address in socket.getaddrinfo(*place, type=socket.SOCK_STREAM):
+        for family, kind, protocol, _, address in self._look_up(*place, type=socket.SOCK_STREAM):
             refusal = self._gate.refusal_of_host(str(address[0]))
             if refusal:
                 trouble = OSError(refusal)
                 continue
-            sock = socket.socket(family, kind, protocol)
+            try:
+                sock = socket.socket(family, kind, protocol)
+            except OSError as error:  # a system without IPv6, say: the name may have an IPv4 address too
+                trouble = error
+                continue
             with self._running.breakable(sock):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 sock.settimeout(self._limits.dial / 1e9)

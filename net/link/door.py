@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from claynet.net.link.access import origin_of
+from claynet.net.link.access import origin_of, plain_host
 from claynet.net.link.gate import Gate
 from claynet.net.link.handshake import CrossedError, HandshakeError
 from claynet.net.link.introduce import describe
@@ -39,7 +39,9 @@ class Door:
         self._gate = gate
         self._running = running
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = socket.create_server((host, port), family=family, backlog=128)
+        # "::" is for everybody, as the settings say: for those who call by IPv4 too.
+        is_for_both = ":" in host and not host.strip("0:") and socket.has_dualstack_ipv6()
+        self._socket = socket.create_server((host, port), family=family, backlog=128, dualstack_ipv6=is_for_both)
         self.port: int = self._socket.getsockname()[1]
         self._callers: dict[socket.socket, tuple[str, int]] = {}
         """Callers that have not proven their id: where each calls from, and since when."""
@@ -99,8 +101,9 @@ class Door:
 
     def _admit(self, sock: socket.socket, address: tuple[str, int], hear: Hear) -> None:
         """Hear a caller in a thread of its own, unless it is hung up on. Raises OSError where there is no room for that thread."""
-        origin = origin_of(address[0])
-        refusal = self._gate.refusal_of_host(address[0])
+        place = plain_host(address[0]), address[1]
+        origin = origin_of(place[0])
+        refusal = self._gate.refusal_of_host(place[0])
         with self._running.condition:
             if refusal or sum(origin == other for other, _ in self._callers.values()) >= self._limits.unproven_of_one:
                 self._turned_away += 1
@@ -108,7 +111,7 @@ class Door:
                 return
             self._callers[sock] = (origin, time.monotonic_ns())
         try:
-            self._running.start(functools.partial(self._take, sock, address[:2], hear), f"p2p-{self.port}-from-{address[1]}")
+            self._running.start(functools.partial(self._take, sock, place, hear), f"p2p-{self.port}-from-{place[1]}")
         except OSError:
             with self._running.condition:
                 del self._callers[sock]

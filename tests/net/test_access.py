@@ -9,7 +9,7 @@ import pytest
 
 from claynet.actors.node import EFFECT_TYPES
 from claynet.actors.ports import SECOND, LinkDown, LinkFailed
-from claynet.net.link.access import Access, AccessError, AccessRecord, origin_of
+from claynet.net.link.access import KEY, Access, AccessError, AccessRecord, Block, origin_of
 from claynet.net.link.p2p import P2PNetwork
 from claynet.net.storage.sqlite_store import SqliteStore
 from claynet.net.threads.threads_system import ThreadsSystem
@@ -36,22 +36,32 @@ def test_blocks_by_id_and_by_address_end_when_they_are_to(tmp_path: Path) -> Non
     access.block(node, HOUR, "it lies")
     access.block("192.0.2.7")
     access.block("2001:db8::/32", 2 * HOUR)
+    access.block("::ffff:198.51.100.0/120")
     assert access.refusal_of_node(node) == "it is blocked here: it lies"
     assert access.refusal_of_node(new_signer().node_id) == ""
-    for host in ("192.0.2.7", "::ffff:192.0.2.7", "2001:db8::1", "2001:db8::1%eth0"):
+    for host in ("192.0.2.7", "::ffff:192.0.2.7", "2001:db8::1", "2001:db8::1%eth0", "198.51.100.9", "::ffff:198.51.100.9"):
         assert access.refusal_of_host(host) == "it is blocked here", host
     for host in ("192.0.2.8", "2001:db9::1", "example.org"):
         assert access.refusal_of_host(host) == "", host
     store.close()
     again = Access(open_store(tmp_path), utc)
-    assert {one.subject for one in again.blocks()} == {node, "192.0.2.7/32", "2001:db8::/32"}
+    assert {one.subject for one in again.blocks()} == {node, "192.0.2.7/32", "2001:db8::/32", "198.51.100.0/24"}
     utc.now += HOUR + 1
     assert again.refusal_of_node(node) == ""
-    assert {one.subject for one in again.blocks()} == {"192.0.2.7/32", "2001:db8::/32"}
-    assert again.allow("192.0.2.7")
+    assert {one.subject for one in again.blocks()} == {"192.0.2.7/32", "2001:db8::/32", "198.51.100.0/24"}
+    assert again.allow("::ffff:192.0.2.7")
     assert not again.allow("192.0.2.7")
     assert again.refusal_of_host("192.0.2.7") == ""
     again._store.close()  # type: ignore[attr-defined]
+
+
+def test_an_address_that_an_older_version_wrote_down_as_it_was_given_blocks_too(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.append(KEY, AccessRecord(addresses=(Block("::ffff:192.0.2.7/128", 0),)))
+    access = Access(store, Utc())
+    assert access.refusal_of_host("192.0.2.7") == "it is blocked here"
+    assert access.allow("192.0.2.7")
+    store.close()
 
 
 def test_what_is_neither_an_id_nor_an_address_is_refused(tmp_path: Path) -> None:

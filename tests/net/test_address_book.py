@@ -243,6 +243,9 @@ def test_where_invented_ids_say_they_are_is_bounded_and_keeps_nobody_elses_place
         ("224.0.0.1", "8.8.8.8", False),
         ("2a00::1", "8.8.8.8", True),
         ("a.name", "8.8.8.8", False),
+        ("::ffff:127.0.0.1", "192.168.1.5", False),
+        ("::ffff:192.168.1.3", "::ffff:192.168.1.2", True),
+        ("::ffff:192.168.1.3", "8.8.8.8", False),
     ],
 )
 def test_addresses_are_told_where_they_make_sense(host: str, to: str, sense: bool) -> None:

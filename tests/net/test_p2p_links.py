@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import socket
 import threading
 from collections.abc import Callable
 
 import pytest
 
 from claynet.actors.ports import MILLISECOND, Address, Announced, LinkBytes, LinkDown, LinkFailed, LinkId, LinkUp, Network
+from claynet.net.link.calling import Calling
+from claynet.net.link.gate import Open
+from claynet.net.link.introduce import Own
 from claynet.net.link.p2p import P2PNetwork
+from claynet.net.link.places import Way, where_is
+from claynet.net.link.running import Running
 from claynet.net.threads.threads_system import ThreadsSystem
 from tests.net.conftest import Heard, Listener
 from tests.net.p2p_nodes import LIMITS, Node, RawCaller, linked, new_signer
@@ -202,6 +208,31 @@ def test_ipv6_and_names_work(make: Maker) -> None:
     b.network.close(b.up().link)
     a.network.attach(a.up().link, a.address)
     assert a.heard.first(LinkDown).reason.startswith(f"[::1]:{b.network.port}: ")
+
+
+def test_a_node_for_everybody_is_called_by_ipv4_and_ipv6(make: Maker) -> None:
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("no IPv6 here")
+    b = make("b", host="::")
+    for number, host in enumerate(("127.0.0.1", "::1"), 1):
+        a = make(f"a{number}")
+        a.network.dial(host, b.network.port)
+        assert a.up().peer == b.id
+        where = b.network.linked()[b.up(number).peer]
+        assert where.startswith(where_is((host, 0))[:-1]), "as everybody else writes it"
+
+
+def test_an_address_of_a_family_that_the_system_does_not_know_is_passed_over(make: Maker) -> None:
+    a, b = make("a"), make("b")
+
+    def look_up(host: str, port: int, **_: object) -> list[tuple[int, int, int, str, tuple[object, ...]]]:
+        unknown = (200, socket.SOCK_STREAM, 6, "", ("2001:db8::1", port, 0, 0))
+        return [unknown, *socket.getaddrinfo("127.0.0.1", port, type=socket.SOCK_STREAM)]
+
+    calling = Calling(Own(a.signer, "", 0), LIMITS, Open(), Running(), "", look_up)
+    peer, stream = calling.call(Way(("a.name", b.network.port)), b.id, lambda _: True)
+    assert peer == b.id
+    stream.close()
 
 
 def test_a_dozen_nodes_all_linked_to_each_other(make: Maker) -> None:
