@@ -19,7 +19,8 @@ from claynet.net.link.relayed import RelayedSocket
 from claynet.net.link.running import Running
 
 _AT_ONCE = 16
-_AT_ONE = 4
+_AT_ONE = 8
+"""More than a relay lets anybody ask for from one address (`RelayLimits.of_one_address`): who does is not alone in being met."""
 
 Met = Callable[[RelayedSocket, Way, NodeId], Callable[[], None]]
 """Hears whoever comes by a relay and should be that node; returns what to do with it then. Raises HandshakeError, OSError."""

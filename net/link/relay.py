@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from claynet.actors.ports import SECOND, NodeId
 from claynet.net.link import relay_records
+from claynet.net.link.access import origin_of
 from claynet.net.link.allowance import Hourly, Pace
 from claynet.net.link.handshake import HandshakeError
 from claynet.net.link.introduce import describe, splice, turn_away
@@ -24,6 +25,9 @@ from claynet.net.link.relay_records import TOKEN_SIZE, Come, Errand, Meet, Wante
 from claynet.net.link.tls import TlsStream
 
 _LAST_WORDS = 1 * SECOND
+_QUIET = 30 * SECOND
+"""Who asked and said nothing for so long may have lost its call without the relay's knowing: links give a sign of life twice as often."""
+_HUNG_UP = -_QUIET
 _PIECE = 256 * 1024
 """Bytes that are read at once, at most."""
 
@@ -45,7 +49,9 @@ class RelayLimits:
     waiting: int = 16
     """Who wait for another, at once."""
     of_one: int = 4
-    """Pairs that one node may be in or wait for."""
+    """Pairs that one node may have asked for."""
+    of_one_address: int = 6
+    """The same from one address (of IPv6: from one /64)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,8 @@ class _Pair:
     asker: _Side
     wanted: NodeId
     pace: Pace
+    heard: int
+    """When the asker last said anything; `_HUNG_UP`: it has."""
     guest: _Side | None = None
     refusal: str = ""
     why: str = ""
@@ -94,9 +102,6 @@ class _Pair:
 
     def sides(self) -> tuple[_Side, ...]:
         return (self.asker,) if self.guest is None else (self.asker, self.guest)
-
-    def nodes(self) -> tuple[NodeId, NodeId]:
-        return self.asker.node, self.wanted
 
 
 class Relay:
@@ -192,13 +197,17 @@ class Relay:
     def _meet(self, asker: _Side, wanted: NodeId, limits: RelayLimits) -> _Pair:
         """Ask for a node and wait until it has come."""
         token = secrets.token_bytes(TOKEN_SIZE)
-        pair = _Pair(asker, wanted, Pace(limits.rate))
-        deadline = time.monotonic_ns() + limits.meet
+        now = time.monotonic_ns()
+        pair = _Pair(asker, wanted, Pace(limits.rate), now)
+        deadline = now + limits.meet
         with self._condition:
-            refusal = self._refusal(asker.node, wanted, limits)
+            refusal = self._refusal(asker, wanted, limits, now)
             if refusal:
                 raise HandshakeError(refusal)
+            before = [one for one in self._between(asker.node, wanted) if one.heard != _HUNG_UP]
             self._waiting[token] = pair
+        for one in before:
+            self._end(one, "the node that had asked asked anew")
         asked = self._ask(wanted, relay_records.encode(Wanted(token, bytes.fromhex(asker.node))))
         with self._condition:
             # The one that comes hears first that they are spliced: whoever asked speaks first, and would be taken for the relay.
@@ -216,20 +225,34 @@ class Relay:
                 raise HandshakeError(why)
         return pair
 
-    def _refusal(self, asker: NodeId, wanted: NodeId, limits: RelayLimits) -> str:
-        busy = [*self._pairs, *self._waiting.values()]
+    def _between(self, asker: NodeId, wanted: NodeId) -> list[_Pair]:
+        """Return the pairs of these two that were not ended yet."""
+        busy = (*self._pairs, *self._waiting.values())
+        return [pair for pair in busy if (pair.asker.node, pair.wanted) == (asker, wanted) and not pair.why]
+
+    def _refusal(self, asker: _Side, wanted: NodeId, limits: RelayLimits, now: int) -> str:
+        """Return why two are not to meet here now; empty: they are.
+
+        `pairs` and `waiting` protect this node, and what one asker may have protects the other askers: its id is bounded, and since ids
+        cost nothing its address is. Who is wanted has no say in it, so it is not counted: else whoever asks for it often enough would keep
+        it from being met. It declines by itself what is too much for it (`meeting`).
+        """
+        asked = [pair.asker for pair in (*self._pairs, *self._waiting.values())]
         if self._closed:
             return "the relay stops"
-        if asker == wanted:
+        if asker.node == wanted:
             return "one does not meet oneself"
         if len(self._pairs) >= limits.pairs:
             return f"this relay has all the {limits.pairs} pairs that it carries"
         if len(self._waiting) >= limits.waiting:
             return f"{limits.waiting} nodes wait for others at this relay already"
-        for node in (asker, wanted):
-            if sum(node in pair.nodes() for pair in busy) >= limits.of_one:
-                return f"node {node[:12]} is in {limits.of_one} pairs at this relay already"
-        if self._hourly.used(time.monotonic_ns()) + _PIECE > limits.hourly:  # a pair would be over with its first large piece
+        if any(now - pair.heard < _QUIET for pair in self._between(asker.node, wanted)):
+            return f"node {asker.node[:12]} has a pair with node {wanted[:12]} at this relay already"
+        if sum(one.node == asker.node for one in asked) >= limits.of_one:
+            return f"node {asker.node[:12]} has asked for {limits.of_one} pairs at this relay already"
+        if sum(origin_of(one.host) == origin_of(asker.host) for one in asked) >= limits.of_one_address:
+            return f"{limits.of_one_address} pairs were asked for from this address at this relay already"
+        if self._hourly.used(now) + _PIECE > limits.hourly:  # a pair would be over with its first large piece
             return _used_up(limits)
         return ""
 
@@ -268,6 +291,8 @@ class Relay:
         except OSError as error:
             self._end(pair, f"the connection of node {source.node[:12]} to the relay broke ({describe(error)})")
         finally:
+            if source is pair.asker:
+                pair.heard = _HUNG_UP
             self._leave(pair)
         # The other direction may go on for a while: a side that closes still reads what was sent to it.
         pair.ended.wait(limits.idle / SECOND)
@@ -310,6 +335,8 @@ class Relay:
                 continue
             if not data:
                 break
+            if source is pair.asker:
+                pair.heard = time.monotonic_ns()
             for kind, payload in reader.feed(data):
                 # What comes after the end is read and forgotten: unread, it would have the system throw our goodbye away.
                 if kind == LINK and not pair.why:

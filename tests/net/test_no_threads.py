@@ -133,7 +133,7 @@ def test_a_relay_that_cannot_say_goodbye_hangs_up() -> None:
     running = Running()
     relay = Relay(RelayLimits(), lambda *_: True, running.start)
     one, other = Silent(), Silent()
-    pair = _Pair(_Side(PEER, "192.0.2.1", cast(TlsStream, one)), NodeId("cd" * 32), cast(Any, None))
+    pair = _Pair(_Side(PEER, "192.0.2.1", cast(TlsStream, one)), NodeId("cd" * 32), cast(Any, None), 0)
     pair.guest = _Side(pair.wanted, "192.0.2.2", cast(TlsStream, other))
     relay._pairs.add(pair)
     with no_threads():

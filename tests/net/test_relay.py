@@ -295,8 +295,8 @@ def test_so_many_pairs_at_once_and_so_many_of_one_node(make: Desk) -> None:
     here, _ = meet(y, x)
     z, v, w = make("z"), make("v"), make("w")
     gather(relay, z, v, w)
-    z.heard_of(x, relay)
-    assert f"node {x.id[:12]} is in 1 pairs at this relay already" in why_not(z, x)
+    y.heard_of(v, relay)
+    assert f"node {y.id[:12]} has asked for 1 pairs at this relay already" in why_not(y, v)
     z.heard_of(v, relay)
     meet(z, v)
     u = make("u")
@@ -306,6 +306,41 @@ def test_so_many_pairs_at_once_and_so_many_of_one_node(make: Desk) -> None:
     y.network.close(here)
     relay.counts(lambda now: now.pairs == 1)
     meet(w, u)
+
+
+def test_who_is_wanted_often_can_be_met_all_the_same(make: Desk) -> None:
+    relay, y, x = three(make, dataclasses.replace(LENT, of_one=1))
+    meet(y, x)
+    for name in ("z", "v"):
+        node = make(name)
+        gather(relay, node)
+        node.heard_of(x, relay)
+        meet(node, x)
+    assert relay.counts(lambda now: now.pairs == 3).pairs_in_all == 3
+
+
+def test_so_many_pairs_from_one_address_whatever_the_ids(make: Desk) -> None:
+    relay, y, x = three(make, dataclasses.replace(LENT, of_one_address=1))
+    here, _ = meet(y, x)
+    z = make("z")
+    gather(relay, z)
+    z.heard_of(x, relay)
+    assert "1 pairs were asked for from this address at this relay already" in why_not(z, x)
+    y.network.close(here)
+    relay.counts(lambda now: now.pairs == 0)
+    meet(z, x)
+
+
+def test_two_have_one_pair_until_the_asker_is_silent_for_long(make: Desk) -> None:
+    relay, y, x = three(make)
+    here, _ = meet(y, x)
+    assert f"has a pair with node {x.id[:12]} at this relay already" in why_not(y, x)
+    relays = relay.network._relaying.relay
+    (pair,) = relays._pairs
+    pair.heard -= 30 * SECOND
+    meet(y, x)
+    assert "asked anew" in down(y, here)
+    relay.counts(lambda now: now.pairs == 1)
 
 
 def test_what_is_lent_for_an_hour_is_all_that_passes_and_both_are_told(make: Desk) -> None:
