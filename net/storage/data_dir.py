@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from claynet.net.storage.durable import sync_file, sync_folder
 
 VERSION = 1
 """Of the layout. An older one is brought up by MIGRATIONS, a newer one is refused."""
@@ -19,6 +22,10 @@ VERSION = 1
 Migration = Callable[[Path], None]
 MIGRATIONS: Mapping[int, Migration] = {}
 """From a version to the next; each may be run again after a crash in its middle."""
+
+
+_BEFORE_THE_VERSION = re.compile(r"config\.yaml|lock|logs|\.version|\.config\.yaml\.[0-9]+")
+"""What may be in a data dir that has no version yet; the last two are left where its first start was killed or had no disk."""
 
 
 class DataDirError(Exception):
@@ -71,7 +78,7 @@ class DataDir:
         except OSError as error:
             raise DataDirError(f"the data dir {self.path} cannot be made ({error.strerror}); name another with --data-dir") from error
         found = self.version
-        if found is None and any(path.name not in ("config.yaml", "lock", "logs") for path in self._entries()):
+        if found is None and not all(_BEFORE_THE_VERSION.fullmatch(path.name) for path in self._entries()):
             raise DataDirError(f"{self.path} holds something else and is no data dir; name an empty folder or a new one")
         if not os.access(self.path, os.R_OK | os.W_OK | os.X_OK):
             raise DataDirError(f"the data dir {self.path} is not writable by this user; change its owner, or name another with --data-dir")
@@ -132,8 +139,12 @@ class DataDir:
             raise DataDirError(
                 f"the data dir {self.path} is in use by {who}; stop it (claynet node stop), or name another with --data-dir"
             ) from None
-        os.truncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        try:
+            os.truncate(handle, 0)
+            os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            os.close(handle)
+            raise DataDirError(f"{self._lock} cannot be written ({error.strerror})") from error
         return handle
 
     def _let_go(self) -> None:
@@ -162,7 +173,9 @@ class DataDir:
         beside = self._version_file.with_name(".version")
         try:
             beside.write_text(f"{version}\n", encoding="ascii")
+            sync_file(beside)  # else a power cut may leave the name without what it says
             beside.replace(self._version_file)
+            sync_folder(self.path)
         except OSError as error:
             raise DataDirError(f"{self._version_file} cannot be written ({error.strerror})") from error
 

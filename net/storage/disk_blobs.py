@@ -23,6 +23,7 @@ from typing import BinaryIO
 
 from claynet.actors.blob_names import Namer, digest_of
 from claynet.actors.ports import CorruptBlobError, Digest
+from claynet.net.storage.durable import sync_folder
 from claynet.net.storage.growing import GrowingFile
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -282,11 +283,7 @@ class DiskBlobs:
         path.replace(whole)
         (self._partial / digest).unlink(missing_ok=True)
         for folder in (whole.parent, whole.parent.parent, self._folder):
-            number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(number)
-            finally:
-                os.close(number)
+            sync_folder(folder)
 
 
 def _changed(path: Path) -> tuple[int, int]:

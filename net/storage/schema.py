@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import shutil
 import sqlite3
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+
+from claynet.net.storage.durable import sync_file, sync_folder
 
 SCHEMA = 2
 """Version of the tables and of how rows are encoded. An older file is brought up by MIGRATIONS, a newer one is refused, not guessed at."""
@@ -118,9 +119,9 @@ def _keep(db: sqlite3.Connection, path: Path, version: int) -> Path:
         with contextlib.closing(sqlite3.connect(half)) as copy:
             db.backup(copy)
         shutil.copymode(path, half)
-        _sync(half, os.O_RDWR)
+        sync_file(half)
         half.replace(kept)
-        _sync(kept.parent, os.O_RDONLY | os.O_DIRECTORY)
+        sync_folder(kept.parent)
     except (OSError, sqlite3.Error) as error:
         with contextlib.suppress(OSError):
             half.unlink(missing_ok=True)
@@ -143,11 +144,3 @@ def _is_copy(kept: Path, db: sqlite3.Connection) -> bool:
 def _content(db: sqlite3.Connection) -> Iterator[object]:
     yield db.execute("PRAGMA user_version").fetchone()
     yield from db.iterdump()
-
-
-def _sync(path: Path, flags: int) -> None:
-    number = os.open(path, flags | os.O_CLOEXEC)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
