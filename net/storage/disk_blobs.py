@@ -74,7 +74,6 @@ class DiskBlobs:
             with self._temporary() as (path, file):
                 file.write(data)
                 self._keep(path, file, digest)
-            self._let_go(digest)
         return digest
 
     def put_file(self, path: Path) -> tuple[Digest, int]:
@@ -92,7 +91,6 @@ class DiskBlobs:
             digest = namer.name()
             if not self.has(digest):
                 self._keep(copy, file, digest)
-                self._let_go(digest)
         return digest, size
 
     def has(self, digest: Digest) -> bool:
@@ -250,10 +248,6 @@ class DiskBlobs:
         growing = files[digest] = GrowingFile(self._partial / digest)
         return growing
 
-    def _let_go(self, digest: Digest) -> None:
-        with self._extending[int(digest[0], 16)]:
-            self._close(digest)
-
     def _close(self, digest: Digest) -> None:
         growing = self._growing_of(digest).pop(digest, None)
         if growing is not None:
@@ -274,7 +268,12 @@ class DiskBlobs:
         """Make a finished file the blob: durable first, visible second, and its name durable third."""
         file.flush()
         os.fsync(file.fileno())
-        self._publish(path, digest)
+        # What has come of it piece by piece goes: not while another piece is being added, which may be the last.
+        with self._extending[int(digest[0], 16)]:
+            try:
+                self._publish(path, digest)
+            finally:
+                self._close(digest)
 
     def _publish(self, path: Path, digest: Digest) -> None:
         """Give a durable file the blob's name, and make that durable too."""

@@ -223,6 +223,25 @@ def test_a_partial_that_is_deleted_or_put_while_it_grows_begins_anew(blobs: Disk
     assert not [name for name in open_files() if name.startswith(str(folder))]
 
 
+def test_a_blob_is_put_between_two_pieces_of_it_and_never_during_one(folder: Path, tmp_path: Path) -> None:
+    alone = []
+
+    class Watching(DiskBlobs):
+        def _publish(self, path: Path, digest: Digest) -> None:
+            alone.append(self._extending[int(digest[0], 16)].locked())
+            super()._publish(path, digest)
+
+    blobs = Watching(folder)
+    for name in ("put", "put_file"):
+        data = name.encode() * 1000
+        digest = digest_of(data)
+        assert not blobs.extend(digest, 0, data[:100], len(data))
+        (tmp_path / name).write_bytes(data)
+        assert blobs.put(data) == digest if name == "put" else blobs.put_file(tmp_path / name) == (digest, len(data))
+        assert blobs.extend(digest, 100, data[100:], len(data)), "it is whole already"
+    assert alone == [True, True]
+
+
 def test_growing_files_that_are_kept_open_are_few_and_all_can_grow_on(blobs: DiskBlobs, folder: Path) -> None:
     many = [number.to_bytes(2, "big") * 500 for number in range(300)]
     for data in many:
