@@ -30,7 +30,7 @@ _PROVIDER = {
     "deadline": ("the task's deadline has passed, by this node's clock", "set the clocks right, or give a longer `task_timeout`"),
     "timeout": ("the task or a subtask of it may take more than ten years, or no time at all", "give other timeouts"),
     "environment": ("its environment does not work, or cannot stand for the app's", "read the detail: it has the remedy"),
-    "prerequisites": ("the app's prerequisites name no image", "mend the app's CreateTask"),
+    "prerequisites": ("the app's prerequisites name no image, or none that docker could have", "mend the app's CreateTask"),
     "unknown_app": ("no installed app stands for the image", "install it there; in a scenario: give `module:`"),
     "benchmark": ("the app's benchmark failed there; the same image is not measured again", "check the app"),
     "whitelist": (

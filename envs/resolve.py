@@ -8,6 +8,7 @@ own entries are.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import entry_points
@@ -26,6 +27,15 @@ USUAL_STAND_IN = frozenset({layout.DOCKER_CPU})
 
 _LONGEST = 4096
 """Characters of prerequisites looked at: an image and a tag are far shorter."""
+
+_LONGEST_IMAGE = 255
+_HOST = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
+_PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_IMAGE = re.compile(rf"(?:{_HOST}/)?{_PART}(?:/{_PART})*", re.ASCII)
+"""Docker's grammar of a repository's name. What is none may be a path of the engine's API, or no text that can be saved."""
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
+_ALGORITHM = "sha256"
+"""No repository's name, by docker's rule: `sha256:...` is an image by its id, whatever source it is of."""
 
 
 class AppTable:
@@ -100,4 +110,8 @@ def parse_prerequisites(text: str) -> tuple[str, str] | str:
         return "prerequisites name no image"
     if not isinstance(tag, str):
         return "the tag in the prerequisites is not a text"
+    if len(image) > _LONGEST_IMAGE or image == _ALGORITHM or not _IMAGE.fullmatch(image):
+        return "the image in the prerequisites is no name that docker gives (host:port/path/name, in small letters, without a tag)"
+    if tag and not _TAG.fullmatch(tag):
+        return "the tag in the prerequisites is none that docker gives (letters, digits, _ . -; at most 128)"
     return image, tag or DEFAULT_TAG

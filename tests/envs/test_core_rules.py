@@ -162,6 +162,9 @@ def test_an_error_of_the_app_is_internal(driver: Driver) -> None:
         ("docker_cpu", '{"image": "parts", "tag": 1}', "prerequisites"),
         ("docker_cpu", '{"image": 7}', "prerequisites"),
         ("docker_cpu", '{"image": "%s"}' % ("x" * 5000), "prerequisites"),
+        ("docker_cpu", '{"image": "os:system", "tag": "1"}', "prerequisites"),
+        ("docker_cpu", '{"image": "\\ud800/x"}', "prerequisites"),
+        ("docker_cpu", '{"image": "parts", "tag": "1/../../x:1"}', "prerequisites"),
     ],
 )
 def test_what_cannot_be_run_is_refused_by_a_rule(environment: Environment, env_id: str, prerequisites: str, rule: str) -> None:
@@ -171,7 +174,7 @@ def test_what_cannot_be_run_is_refused_by_a_rule(environment: Environment, env_i
 
 
 def test_an_app_that_is_not_in_the_table_is_refused_and_the_known_ones_named(table_environment: Environment) -> None:
-    refusal = table_environment.resolve("docker_cpu", '{"image": "os:system", "tag": "1"}')
+    refusal = table_environment.resolve("docker_cpu", '{"image": "os.system", "tag": "1"}')
     assert isinstance(refusal, Refusal)
     assert refusal.rule == "unknown_app"
     assert "parts" in refusal.detail
