@@ -16,6 +16,7 @@ Ids are strings, amounts integers of 10^-9 token, reasons one line for people. `
 | `payment` | `id` (subtask id), `payer`, `payee`, `amount`, `state`: due, sent, acknowledged (the payer's view), received (the payee's) |
 | `slot` | `id` (subtask id), `task`, `requestor`, `before`, `state`, `reason`: the provider's view of one assignment |
 | `runtime` | `id`, `app` (image), `side`, `before`, `state`, `reason` |
+| `untidy` | `id` (a runtime's), `app` (image), `side`, `problem`: why files of its work dir could not be removed and stay on the disk |
 | `environment` | `name`, `side`, `state`, `reason` |
 | `benchmark` | `env`, `image` (empty: the environment itself was measured), `state` (scored, failed), `score`, `reason` |
 | `lending` | `state` (open, draining: takes no more work; drained: and none is left), `reason` |
@@ -57,6 +58,7 @@ KINDS = frozenset(
         "subtask",
         "tampered",
         "task",
+        "untidy",
     }
 )
 """Every kind of the table."""

@@ -12,7 +12,7 @@ from types import TracebackType
 
 from claynet.actors.core import runtime as machine
 from claynet.actors.environment import Runnable, RuntimeBackend
-from claynet.actors.messages import Bounced, OpCall, OpCollect, OpDone, OpPlace, RuntimeEnded, RuntimeOp, StopService
+from claynet.actors.messages import Bounced, OpCall, OpCollect, OpDiscard, OpDone, OpPlace, RuntimeEnded, RuntimeOp, StopService
 from claynet.actors.ports import Address, JobDone, Outcome, Side, Work
 from claynet.actors.shell import Shell, handles
 from claynet.actors.world import Ports
@@ -102,6 +102,8 @@ class Runtime(Shell):
             # Its work dir was for one subtask, whose result is a blob by now. A requestor's holds all tasks of its app.
             self._tidy_job = self._submit("discard", self._backend.discard((".",)), FILES_LIMIT)
         elif message.kind == "stop" or message.job_id == self._tidy_job:
+            if message.job_id == self._tidy_job:
+                self._tell_what_stays(message.outcome)
             self._gone()
         else:
             self._op_done(message)
@@ -137,6 +139,8 @@ class Runtime(Shell):
             self._current = None
         outcome = message.outcome
         self._served += outcome.ok
+        if isinstance(op.op, OpDiscard):
+            self._tell_what_stays(outcome)
         self.tell(op.reply_to, OpDone(op.call_id, outcome))
         died = outcome.code in DEAD or (outcome.status == "timed_out" and isinstance(op.op, OpCall))
         if died and self._state.status == "running":
@@ -179,6 +183,12 @@ class Runtime(Shell):
         ended = RuntimeEnded(self.address, self._state.id, self._state.reason, tuple(self._queue), self._served, self._code)
         self._queue.clear()
         self.tell(self.parent, ended)
+
+    def _tell_what_stays(self, outcome: Outcome) -> None:
+        """Nobody else looks at what tidying up came to, and what it left fills the disk."""
+        if not outcome.ok:
+            problem = f"its files could not be removed: {outcome.detail or outcome.code or outcome.status}"
+            self.ports.sink.emit("untidy", id=self._state.id, app=self._image, side=self._side, problem=problem)
 
     def _submit(self, kind: str, work: Work, limit: int) -> str:
         self._jobs += 1

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import select
-import shutil
 import signal
 import subprocess
 import threading
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from claynet.actors.ports import Outcome
 from claynet.envs.bounded_log import LOG_BYTES, BoundedLog
+from claynet.envs.removal import remove_path
 from claynet.envs.usage import Usage
 
 _PIECE = 65536
@@ -64,7 +64,7 @@ class Child:
         try:
             self._spawn(arguments, variables, folder)
         except OSError:
-            shutil.rmtree(scratch, ignore_errors=True)
+            remove_path(scratch)
             raise
         threading.Thread(target=self._watch, name=f"child-{self._process.pid}", daemon=True).start()
 
@@ -152,7 +152,7 @@ class Child:
                     break
         for handle in (self._output, self._handle, self._alive):
             os.close(handle)
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        remove_path(self._scratch)
         self._ended.set()
 
     def _pump(self, log: BoundedLog) -> bool:

@@ -40,6 +40,7 @@ _MOST_ENTRIES = 2_000_000
 """Files, links and folders in one folder: a million empty ones fill no disk, yet keep a processor busy with counting them."""
 _FEWEST_INODES = 0.01
 """Share of the places for files that stay free, where the disk has a fixed number of them."""
+_CLOSED = "the service closed a folder to its node, which cannot tell what it holds"
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -185,6 +186,8 @@ def held_by(path: Path, enough: int) -> int:
                 raise TooOddError(f"the service made more than {_MOST_ENTRIES} files")
             try:
                 found = os.stat(entry.name, dir_fd=folders[-1].handle, follow_symlinks=False)
+            except PermissionError:  # a folder whose names may be read, and nothing that they name
+                raise TooOddError(_CLOSED) from None
             except OSError:
                 continue
             is_folder = stat.S_ISDIR(found.st_mode)
@@ -222,7 +225,7 @@ class _Folder:
             self.handle = os.open(name, _OPEN, dir_fd=above)
             self.entries = os.scandir(self.handle)  # not a list: there may be millions
         except PermissionError:
-            raise TooOddError("the service closed a folder to its node, which cannot tell what it holds") from None
+            raise TooOddError(_CLOSED) from None
         except OSError:
             self.close()
 

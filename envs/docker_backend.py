@@ -5,7 +5,6 @@ Knows containers, the socket they are called on and the Task API client. Must no
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from claynet.envs.docker_container import Container, ended_well
 from claynet.envs.docker_engine import ENGINE, EngineProblem
 from claynet.envs.lifecycle import EXITED, KILLED, LAST_CALLS, OK, Epoch, Life, RunningWork
 from claynet.envs.paths import FileProblem
+from claynet.envs.removal import remove_path
 from claynet.envs.translate import unimplemented
 from claynet.envs.usage import Usage
 from claynet.envs.workspace import Workspace, file_error
@@ -63,7 +63,7 @@ class Launched:
         for container in (self.app, self.relay):
             if container is not None and container.id:
                 container.wait(_REAP)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove_path(self.folder)
 
 
 class Launcher(Protocol):

@@ -12,13 +12,14 @@ import fcntl
 import itertools
 import os
 import secrets
-import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
+
+from claynet.envs.removal import remove_path
 
 _LOCK = "lock"
 _ELSEWHERE = "elsewhere"
@@ -68,8 +69,11 @@ class Owner:
     @contextmanager
     def folder(self, prefix: str) -> Iterator[Path]:
         """Make a folder that ends with the block, or with the next sweep when this process is killed in it. Raises OSError."""
-        with tempfile.TemporaryDirectory(prefix=prefix, dir=self.home, ignore_cleanup_errors=True) as name:
-            yield Path(name)
+        path = Path(tempfile.mkdtemp(prefix=prefix, dir=self.home))
+        try:
+            yield path
+        finally:
+            remove_path(path)
 
     def at_release(self, action: Callable[[], None]) -> None:
         """Have something done when the process ends and has left nothing."""
@@ -85,7 +89,7 @@ class Owner:
             if not self._is_kept and all(path.name in (_LOCK, _ELSEWHERE) for path in self.home.iterdir()):
                 for action in self._at_release:
                     action()
-                shutil.rmtree(self.home, ignore_errors=True)
+                remove_path(self.home)
         os.close(self._handle)
 
 
@@ -145,7 +149,7 @@ def sweep(outsides: Iterable[Outside], seconds: float) -> int:
     for home in dict.fromkeys([*homes(), *(home for outside in by_name.values() for home in outside.homes(seconds))]):
         with taken(home) as ours:
             if ours and _clean(home, by_name, seconds):
-                shutil.rmtree(home, ignore_errors=True)
+                remove_path(home)
                 swept += 1
     return swept
 

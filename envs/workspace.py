@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import itertools
 import os
-import shutil
 import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +20,7 @@ from claynet.actors.environment import Placement
 from claynet.actors.ports import Blobs, Digest, FileRef, Outcome, Work
 from claynet.envs.lifecycle import KILLED, OK
 from claynet.envs.paths import IO_ERROR, MISSING_BLOB, MISSING_FILE, TOO_LARGE, UNSAFE_PATH, FileProblem, split_file, split_path
+from claynet.envs.removal import remove
 from claynet.envs.usage import Usage
 
 _STAGING = ".staging"
@@ -174,7 +174,8 @@ class Workspace:
                     data_dir = os.open(self._data_dir.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
                     stack.callback(os.close, data_dir)
                     parent = _walk(stack, data_dir, above, make=False)
-                _remove(parent, name)
+                if not remove(parent, name, killed.is_set):
+                    return KILLED
         return OK
 
 
@@ -292,10 +293,3 @@ def _walk(stack: ExitStack, at: int, parts: Sequence[str], *, make: bool, owner:
         if made and owner is not None:
             os.fchown(at, *owner)
     return at
-
-
-def _remove(parent: int, name: str) -> None:
-    if stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
-        shutil.rmtree(name, dir_fd=parent)  # works by handles and follows no link
-    else:
-        os.unlink(name, dir_fd=parent)

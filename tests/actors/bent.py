@@ -116,7 +116,7 @@ class _BentBackend:
         return self._work("collect", repr(tuple(names)).encode(), self._inner.collect(folder, names))
 
     def discard(self, paths: Sequence[str]) -> Work:
-        return self._inner.discard(paths)
+        return self._work("discard", repr(tuple(paths)).encode(), self._inner.discard(paths))
 
 
 def straight(_call: Call) -> Outcome | None:
