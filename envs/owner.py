@@ -11,10 +11,12 @@ import atexit
 import fcntl
 import itertools
 import os
+import re
 import secrets
+import stat
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
@@ -24,6 +26,8 @@ from claynet.envs.removal import remove_path
 _LOCK = "lock"
 _ELSEWHERE = "elsewhere"
 """What the owner makes outside of the home, and where: one place a line."""
+_ID = re.compile(r"[0-9a-f]{16}")
+_BASE = re.compile(r"claynet-(0|[1-9][0-9]{0,9})")
 _one = threading.Lock()
 _mine: list[Owner] = []
 
@@ -147,11 +151,32 @@ def sweep(outsides: Iterable[Outside], seconds: float) -> int:
     by_name = {outside.name: outside for outside in outsides}
     swept = 0
     for home in dict.fromkeys([*homes(), *(home for outside in by_name.values() for home in outside.homes(seconds))]):
+        if not is_home(home):
+            continue
         with taken(home) as ours:
             if ours and _clean(home, by_name, seconds):
                 remove_path(home)
                 swept += 1
     return swept
+
+
+def is_home(path: Path) -> bool:
+    """Tell whether a folder is what owners make, where they make it, and theirs: what is told of homes elsewhere may be a stranger's word."""
+    base = _BASE.fullmatch(path.parent.name)
+    if base is None or not _ID.fullmatch(path.name) or not path.is_absolute() or ".." in path.parts:
+        return False
+    users = (int(base[1]), os.geteuid())
+    try:
+        folders = [os.lstat(path.parent), os.lstat(path)]
+        lock = os.lstat(path / _LOCK)
+    except OSError:
+        return False
+    return all(_is_of(found, users) for found in folders) and stat.S_ISREG(lock.st_mode) and lock.st_uid in users
+
+
+def _is_of(found: os.stat_result, users: Container[int]) -> bool:
+    """Tell whether this is a folder, no link, of one of these users alone."""
+    return stat.S_ISDIR(found.st_mode) and found.st_uid in users and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _clean(home: Path, by_name: Mapping[str, Outside], seconds: float) -> bool:
