@@ -52,6 +52,7 @@ def _run(plan: Plan, options: RunOptions, output: Output) -> Report | int:
     # Not at the top: these bring actors and environments, which a file with findings does not need.
     from claynet.cli.node_process import NodeProcessError
     from claynet.cli.real_engine import REAL_PARTS
+    from claynet.envs.owner import ForeignFolderError
     from claynet.sim.node_parts import module_path
     from claynet.sim.preflight import PreflightError
     from claynet.sim.runner import HarnessError, run_scenario
@@ -64,6 +65,8 @@ def _run(plan: Plan, options: RunOptions, output: Output) -> Report | int:
     except PreflightError as error:
         finding = {"file": str(error.file), "line": error.line, "key": error.key, "message": error.detail, "suggestion": error.remedy}
         return output.error("preflight", str(error), [finding])
+    except ForeignFolderError as error:
+        return output.error("temporary", str(error))
     except TapeError as error:
         return output.error("tape", f"--replay: {error}")
     except (HarnessError, NodeProcessError) as error:

@@ -6,7 +6,7 @@ here is pulled, and nothing outside its own work dir is within a container's rea
 
 from __future__ import annotations
 
-import shutil
+import os
 import threading
 import time
 from collections.abc import Sequence
@@ -165,7 +165,7 @@ class DockerCpuEnvironment:
         number = owner.number()
         folder = owner.home / str(number)
         folder.mkdir(mode=0o700)
-        shutil.chown(folder, self._user.uid, self._user.gid)
+        os.chown(folder, self._user.uid, self._user.gid, follow_symlinks=False)
         launched = Launched(folder, folder / _SOCKET)
         try:
             if len(str(launched.socket).encode()) > layout.SOCKET_PATH_LIMIT:

@@ -21,6 +21,8 @@ OWNER_LABEL = "claynet.owner"
 RUN_LABEL = "claynet.run"
 HOME_LABEL = "claynet.home"
 """The owner's folder, where its lock is."""
+FOREIGN_FOLDER = "foreign_folder"
+"""Reason code: where this process would keep what it makes, others could change it."""
 _CONTAINERS = "containers"
 """Under this name homes say in which engines there are some."""
 _GONE = frozenset({CONTAINER_GONE})
@@ -31,8 +33,11 @@ _SWEEP = 2.0
 
 
 def owner_of_containers(engine: Engine) -> Owner:
-    """Return this process as the owner of what it is about to make in an engine. Raises OSError."""
-    owner = owners.this_process()
+    """Return this process as the owner of what it is about to make in an engine. Raises EngineProblem, OSError."""
+    try:
+        owner = owners.this_process()
+    except owners.ForeignFolderError as error:
+        raise EngineProblem(FOREIGN_FOLDER, str(error)) from error
     if owner.note(_CONTAINERS, engine.url):
         owner.at_release(lambda: remove_groups(owner.id))
     return owner

@@ -32,6 +32,10 @@ _one = threading.Lock()
 _mine: list[Owner] = []
 
 
+class ForeignFolderError(OSError):
+    """The folder of this user's owners is not this user's alone; the text says so, and the way out."""
+
+
 class Owner:
     """This process as an owner: an id, and a folder of short path whose lock it holds."""
 
@@ -43,8 +47,7 @@ class Owner:
         self._noted: set[str] = set()
         self._at_release: list[Callable[[], None]] = []
         self._is_kept = False
-        folder = base or base_folder()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = _made(base or base_folder())
         self.home = folder / self.id
         # locked first and named then: a sweep never sees a folder of that name whose lock is not held
         unnamed = Path(tempfile.mkdtemp(prefix=".new-", dir=folder))
@@ -122,6 +125,18 @@ def base_folder() -> Path:
     return Path(tempfile.gettempdir()) / f"claynet-{os.geteuid()}"
 
 
+def _made(folder: Path) -> Path:
+    """Make the folder of this user's owners, unless it is there. Raises ForeignFolderError for one that others could change, OSError."""
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700, parents=True)
+    if not _is_of(folder.lstat(), (os.geteuid(),)):  # anybody may make it first where files for a while are
+        raise ForeignFolderError(
+            f"{folder.name}, in the folder for temporary files, is a link, somebody else's or open to others: "
+            "remove it, or name another place for temporary files (TMPDIR)"
+        )
+    return folder
+
+
 def this_process() -> Owner:
     """Return this process's owner, made on first use and released at exit. Raises OSError."""
     with _one:
@@ -161,7 +176,7 @@ def sweep(outsides: Iterable[Outside], seconds: float) -> int:
 
 
 def is_home(path: Path) -> bool:
-    """Tell whether a folder is what owners make, where they make it, and theirs: what is told of homes elsewhere may be a stranger's word."""
+    """Tell whether a folder is what owners make, where they make it, and theirs: labels may be a stranger's word."""
     base = _BASE.fullmatch(path.parent.name)
     if base is None or not _ID.fullmatch(path.name) or not path.is_absolute() or ".." in path.parts:
         return False
@@ -220,8 +235,7 @@ def taken(home: Path) -> Iterator[bool]:
 @contextmanager
 def alone(what: str, waiting: Callable[[], None]) -> Iterator[None]:
     """Do something as the only process of this user that does it; `waiting` is told now and then while another does. Raises OSError."""
-    folder = base_folder()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = _made(base_folder())
     handle = os.open(folder / f".{what}", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         pause = threading.Event()

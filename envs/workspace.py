@@ -138,7 +138,7 @@ class Workspace:
                 raise FileProblem(MISSING_BLOB, f"the blob for {file.path!r} is not here") from None
             self._placed += staged.stat().st_size
             if self._data_dir.owner is not None:
-                os.chown(staged, *self._data_dir.owner)
+                os.chown(staged, *self._data_dir.owner, follow_symlinks=False)
             os.replace(staged, name, dst_dir_fd=parent)
 
     def _collect(self, folder: str, names: Sequence[str], killed: threading.Event) -> Outcome:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from claynet.envs.owner import Owner, is_home, sweep
+from claynet.envs.owner import ForeignFolderError, Owner, is_home, sweep
+from tests.runs.command import SCENARIOS, claynet
 
 USER = os.geteuid()
 ID = "0123456789abcdef"
@@ -118,3 +119,30 @@ def test_root_sweeps_other_users_homes_only_where_they_are_theirs(temporary: Pat
     os.chown(not_theirs, 1234, 1234)
     os.chown(not_theirs / "lock", 4321, 4321)
     assert not is_home(not_theirs)
+
+
+def test_a_folder_that_is_not_ours_alone_is_refused_with_the_way_out(temporary: Path) -> None:
+    (temporary / "ours").mkdir(0o700)
+    (temporary / "link").symlink_to(temporary / "ours")
+    (temporary / "open").mkdir()
+    (temporary / "open").chmod(0o770)
+    (temporary / "theirs").mkdir(0o700)
+    (temporary / "nowhere").symlink_to(temporary / "gone")
+    bad = ["link", "open", "nowhere"]
+    if USER == 0:
+        os.chown(temporary / "theirs", 1234, 1234)
+        bad.append("theirs")
+    for name in bad:
+        with pytest.raises(ForeignFolderError, match=f"{name}, .*TMPDIR"):
+            Owner(temporary / name)
+    assert not list((temporary / "open").iterdir())
+    for name in ("ours", "new"):
+        Owner(temporary / name).release()
+        assert not list((temporary / name).iterdir())
+
+
+def test_a_run_says_what_is_wrong_with_the_folder(temporary: Path) -> None:
+    (temporary / f"claynet-{USER}").symlink_to(temporary)
+    code, said = claynet("run", SCENARIOS / "zero-price.yaml", TMPDIR=str(temporary))
+    assert code == 2
+    assert "TMPDIR" in str(said)
