@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -142,11 +143,9 @@ class DockerCpuEnvironment:
         for backend in serving:
             backend.release()
         if self._left_behind or self._unanswered:
-            try:
+            with suppress(EngineProblem):
                 self.engine.ask(lambda _: self._remove_all_left_behind())
-            except EngineProblem:
-                this_process().keep()
-        if self._unanswered:
+        if self._left_behind or self._unanswered:
             this_process().keep()
         self.engine.close()
 
@@ -328,9 +327,9 @@ class DockerCpuEnvironment:
         with self._lock:
             left = tuple(self._left_behind)
         for container in left:
-            remove(self.engine, container)
-            with self._lock:
-                self._left_behind.discard(container)
+            if self._is_removed(container):
+                with self._lock:
+                    self._left_behind.discard(container)
 
     def _remove_all_left_behind(self) -> None:
         """Also what an engine made that had hung while it was asked, whenever it did so."""
@@ -340,4 +339,14 @@ class DockerCpuEnvironment:
         if unanswered:
             for found in containers_of(self.engine, this_process().id):
                 if (found.get("Labels") or {}).get(RUNTIME_LABEL) in unanswered:
-                    remove(self.engine, str(found["Id"]))
+                    self._is_removed(str(found["Id"]))
+
+    def _is_removed(self, container: str) -> bool:
+        """Remove a container; False for one that the engine cannot remove now, which keeps nothing else from its work."""
+        try:
+            remove(self.engine, container)
+        except EngineProblem as problem:
+            if problem.code == ENGINE:
+                raise
+            return False
+        return True

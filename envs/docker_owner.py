@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from claynet.envs import owner as owners
-from claynet.envs.docker_engine import CONTAINER_GONE, REFUSED, Engine, EngineProblem, default_url, ignoring, socket_of
+from claynet.envs.docker_engine import CONTAINER_GONE, ENGINE, REFUSED, Engine, EngineProblem, default_url, ignoring, socket_of
 from claynet.envs.docker_look import Seen, look
 from claynet.envs.docker_usage import remove_groups
 from claynet.envs.owner import Owner
@@ -26,6 +26,8 @@ FOREIGN_FOLDER = "foreign_folder"
 _CONTAINERS = "containers"
 """Under this name homes say in which engines there are some."""
 _GONE = frozenset({CONTAINER_GONE})
+_UNDER_WAY = "already in progress"
+"""So an engine says that somebody else, such as another sweep, is removing a container at this moment."""
 _REMOVAL = 15.0
 """Seconds that removing one container may take: it is killed first, and the machine may be busy."""
 _SWEEP = 2.0
@@ -55,21 +57,30 @@ def containers_of(engine: Engine, owner: str | None = None) -> list[Mapping[str,
         return list(api.containers(all=True, filters={"label": [label]}))
 
 
-def remove(engine: Engine, container: str) -> None:
-    """Remove a container, running or not, and return when it is gone; one that is gone already is as good. Raises EngineProblem."""
+def remove(engine: Engine, container: str, patience: float = _REMOVAL) -> None:
+    """Remove a container, running or not, and return when it is gone; one that is gone already is as good.
+
+    Somebody else's removal of it may take so many seconds of `patience`.
+
+    Raises EngineProblem; with code `engine_refused` when the engine cannot remove this one, which says nothing of others.
+    """
     try:
         with engine.api() as api:
             api.remove_container(container, v=True, force=True)
     except EngineProblem as problem:
-        if problem.code == REFUSED:  # somebody else, such as another sweep, is removing it at this moment
-            ignoring(_GONE, lambda: _await_removal(engine, container))
-        elif problem.code not in _GONE:
+        if problem.code in _GONE:
+            return
+        if problem.code != REFUSED or _UNDER_WAY not in problem.detail:
             raise
+        try:
+            ignoring(_GONE, lambda: _await_removal(engine, container, patience))
+        except EngineProblem as waiting:
+            raise problem from waiting  # it answered: that it does not end the removal is no silence
 
 
-def _await_removal(engine: Engine, container: str) -> None:
+def _await_removal(engine: Engine, container: str, seconds: float) -> None:
     with engine.api() as api:
-        api.wait(container, timeout=_REMOVAL, condition="removed")
+        api.wait(container, timeout=seconds, condition="removed")
 
 
 class Containers:
@@ -112,15 +123,18 @@ class Containers:
         found = _listed(url, home.name, seconds)
         if found is None:
             return _is_gone_for_good(url)
-        try:
-            with closing(_engine(url, _REMOVAL)) as engine:
-                for each in found:
-                    if _is_of(each, home):
+        cleaned = True
+        with closing(_engine(url, _REMOVAL)) as engine:
+            for each in found:
+                if _is_of(each, home):
+                    try:
                         remove(engine, each.id)
                         self.removed += 1
-        except EngineProblem:
-            return False
-        return True
+                    except EngineProblem as problem:
+                        cleaned = False
+                        if problem.code == ENGINE:
+                            break
+        return cleaned
 
 
 def sweep(engine: Engine) -> int:
