@@ -17,6 +17,7 @@ from claynet.actors.environment import Placement
 from claynet.actors.ports import Outcome, Side, Work
 from claynet.envs.docker_container import Container, ended_well
 from claynet.envs.docker_engine import ENGINE, EngineProblem
+from claynet.envs.held_socket import HeldSocket, hold
 from claynet.envs.lifecycle import EXITED, KILLED, LAST_CALLS, OK, Epoch, Life, RunningWork
 from claynet.envs.paths import FileProblem
 from claynet.envs.removal import remove_path
@@ -26,7 +27,6 @@ from claynet.envs.workspace import Workspace, file_error
 from claynet.proto import layout
 from claynet.taskapi.client import TaskApiClient
 from claynet.taskapi.errors import TaskApiError
-from claynet.taskapi.listening import socket_target
 
 _POLL = 0.01
 _CHECK = 0.5
@@ -92,6 +92,7 @@ class DockerBackend:
         self._last = LAST_CALLS[side]
         self._launched: Launched | None = None
         self._client: TaskApiClient | None = None
+        self._held: HeldSocket | None = None
         self._killed = threading.Event()
         self._settled = threading.Event()
         self._settled.set()
@@ -157,6 +158,8 @@ class DockerBackend:
             self._launched.release()
         if self._client is not None:
             self._client.close()
+        if self._held is not None:
+            self._held.close()
         self._environment.forget(self)
 
     def _start(self, killed: threading.Event) -> Outcome:
@@ -197,9 +200,9 @@ class DockerBackend:
                 return launched.app.end() if launched.app.is_lost() else _NO_RELAY
             if time.monotonic_ns() > deadline:
                 return self._with_last_line(Outcome("error", code="not_serving", detail="it did not serve in time"))
-            if self._client is None and launched.socket.exists():
+            if self._client is None and (held := hold(launched.socket)) is not None:
                 # asked only now: a channel that finds nobody waits longer and longer before it tries again
-                self._client = TaskApiClient(socket_target(str(launched.socket)))
+                self._held, self._client = held, TaskApiClient(held.target)
             if self._client is not None and self._client.check_health(_CHECK) == "SERVING":
                 return OK
 
