@@ -53,9 +53,18 @@ class BoundedLog:
 
 
 def log_path(folder: Path, name: str) -> Path:
-    """Return where a new log goes; the oldest ones make room."""
-    if folder.is_dir():
-        kept = sorted(folder.iterdir(), key=lambda log: log.stat().st_mtime_ns)
+    """Return where a new log goes; the oldest ones make room, as far as they can be removed."""
+    with suppress(OSError):
+        kept = sorted(folder.iterdir(), key=_written)
         for log in kept[: max(0, len(kept) - MOST_LOGS + 1)]:
-            log.unlink(missing_ok=True)
+            with suppress(OSError):
+                log.unlink()
     return folder / (name.replace("/", "-")[-120:] + ".log")
+
+
+def _written(log: Path) -> int:
+    """Return when it was written to last; long ago when another start has just removed it."""
+    try:
+        return log.stat().st_mtime_ns
+    except OSError:
+        return 0
