@@ -166,7 +166,9 @@ class _InprocBackend:
             return made
         try:
             self._service.load(duration)
-        except (Exception, SystemExit) as error:  # an app may raise anything; a process of its own would have exited
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # an app may raise anything; a process of its own would have exited
             self._life.end()
             return Outcome("error", code=EXITED.code, detail=f"{type(error).__name__}: {error}")
         self._environment.remember(self)
@@ -181,6 +183,8 @@ class _InprocBackend:
         except UnknownMethod:
             return unimplemented()
         except AppError as error:
+            if isinstance(error.__cause__, KeyboardInterrupt):  # whoever stops this process happened to hit the app's code
+                raise error.__cause__ from None
             outcome = app_error(error.type_name, error.text)
         else:
             outcome = Outcome("ok", reply)

@@ -55,8 +55,15 @@ class _Dispatcher:
             return answer(request).SerializeToString()
         except Interrupted as error:
             raise AppError("Interrupted", str(error)) from error
-        except (Exception, SystemExit) as error:  # an app that calls sys.exit in a handler answers too
-            raise AppError(type(error).__name__, str(error).replace(f"{self._work_dir}/", "")) from error
+        except BaseException as error:  # some raise what is no Exception: sys.exit, cancelled futures, a panic of foreign code
+            raise AppError(type(error).__name__, _text(error).replace(f"{self._work_dir}/", "")) from error
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # an app's exception may fail to tell itself
+        return "(it has no text)"
 
 
 class RequestorDispatcher(_Dispatcher):

@@ -62,6 +62,17 @@ def test_files_are_moved_outside_the_fence(driver: Driver, fence: Fence, blobs: 
     assert len(fence.passed) == before + 1
 
 
+def test_whatever_an_app_raises_is_an_answer_and_an_interruption_of_this_process_is_one(data_dir: Path, blobs: MemoryBlobs) -> None:
+    driver = Driver(InprocEnvironment(data_dir, blobs, AppTable(APPS)), "raises")
+    provider = driver.provider("s0")
+    ok(provider.start().run())
+    assert code(driver.compute_work(provider, "s0", {"kind": "cancel"}).run()) == "INTERNAL"
+    provider = driver.provider("s1")
+    ok(provider.start().run())
+    with pytest.raises(KeyboardInterrupt):
+        driver.compute_work(provider, "s1", {"kind": "interrupt"}).run()
+
+
 def test_an_app_that_cannot_be_loaded_has_exited(data_dir: Path, blobs: MemoryBlobs) -> None:
     for target in ("tests.envs.apps.exits:APP", "tests.envs.apps.none:APP", "tests.envs.apps.parts:NONE"):
         driver = Driver(InprocEnvironment(data_dir, blobs, AppTable({"parts": target})))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from asyncio import CancelledError
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,13 @@ from claynet.taskapi.listening import Listening, socket_target
 from claynet.taskapi.server import AppServer
 
 
+class Panic(BaseException):
+    """As foreign code raises it, and without a text."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
 class ScriptedRequestor(RequestorAppHandler):
     """Verify waits for its signal for subtasks named `slow...`, and says so by `verifying`."""
 
@@ -38,6 +46,10 @@ class ScriptedRequestor(RequestorAppHandler):
             raise ValueError(params["raise"])
         if "in_folder" in params:
             raise FileNotFoundError(f"nothing at {task.inputs / 'file'}")
+        if "cancel" in params:
+            raise CancelledError(params["cancel"])
+        if "panic" in params:
+            raise Panic
         if "exit" in params:
             sys.exit(params["exit"])
         return NewTask("docker_cpu", {"image": "some/app", "tag": str(max_subtasks)}, 12.5)

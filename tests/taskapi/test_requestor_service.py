@@ -72,9 +72,11 @@ def test_the_agreed_folders_are_there_before_the_app_is_asked(app: RequestorAppC
         ({"raise": "\ud800"}, "ValueError: \\ud800"),
         ({"in_folder": 1}, "FileNotFoundError: nothing at t/task_inputs/file"),
         ({"exit": 3}, "SystemExit: 3"),
+        ({"cancel": "by whom"}, "CancelledError: by whom"),
+        ({"panic": 1}, "Panic: (it has no text)"),
         ("[1]", "ValueError: task parameters are not a JSON object"),
     ],
-    ids=["plain", "unicode", "surrogate", "no file", "exit", "no object"],
+    ids=["plain", "unicode", "surrogate", "no file", "exit", "cancelled", "panic", "no object"],
 )
 def test_exceptions_arrive_as_internal_with_type_and_text(app: RequestorAppClient, params: dict[str, object] | str, text: str) -> None:
     with pytest.raises(AppFailed) as failed:
