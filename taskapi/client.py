@@ -11,6 +11,7 @@ import time
 from typing import Final, Self
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc_health.v1 import health_pb2
 
 from claynet.proto import layout
@@ -67,7 +68,12 @@ class TaskApiClient:
             reply = health_pb2.HealthCheckResponse.FromString(self.call(_HEALTH_CHECK, request, timeout))
         except TaskApiError as error:
             return f"{error.status}: {error.text}"
-        return str(health_pb2.HealthCheckResponse.ServingStatus.Name(reply.status))
+        except DecodeError:
+            return "an answer that is none of the health service's"
+        try:
+            return str(health_pb2.HealthCheckResponse.ServingStatus.Name(reply.status))
+        except ValueError:
+            return f"status {reply.status}, which the health service does not have"
 
     def call(self, method: str, request: bytes, timeout: float | None = None) -> bytes:
         """Call a method by its full name (`/package.Service/Method`) and return the reply's bytes.

@@ -2,8 +2,12 @@
 
 import threading
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
+import grpc
 import pytest
 
 from claynet.taskapi.client import TaskApiClient
@@ -63,3 +67,33 @@ def test_a_socket_path_with_odd_characters(tmp_path: Path) -> None:
     assert served.client.check_health() == "SERVING"
     served.close()
     assert served.client.target.startswith("unix:/")
+
+
+@contextmanager
+def answering(path: Path, health: bytes) -> Iterator[None]:
+    """A server that answers a question after its health with these bytes."""
+    server = grpc.server(ThreadPoolExecutor(1))
+    check = grpc.unary_unary_rpc_method_handler(lambda _request, _context: health)
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("grpc.health.v1.Health", {"Check": check}),))
+    server.add_insecure_port(socket_target(str(path)))
+    server.start()
+    try:
+        yield
+    finally:
+        server.stop(None).wait()
+
+
+@pytest.mark.parametrize(
+    ("health", "seen"),
+    [
+        (b"\xff\xff\xff", "none of the health service's"),
+        (b"\x08\x2a", "status 42"),
+        (b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "status -1"),
+        (b"", "UNKNOWN"),
+    ],
+)
+def test_an_odd_answer_after_its_health_is_that_of_a_service_that_does_not_serve(tmp_path: Path, health: bytes, seen: str) -> None:
+    with answering(tmp_path / "s", health), TaskApiClient(socket_target(str(tmp_path / "s"))) as client:
+        assert seen in client.check_health(10)
+        with pytest.raises(NotServing, match=seen):
+            client.wait_until_serving(0.1)
