@@ -28,8 +28,9 @@ KINDS = URGENT | {
     "Compute": "compute",
 }
 """Task API method -> job kind."""
+NO_ROOM = "out_of_disk"
 DEAD = frozenset(
-    {"exited", "not_serving", "closed", "UNAVAILABLE", "engine", "container_gone", "container_killed", "out_of_memory", "out_of_disk"}
+    {"exited", "not_serving", "closed", "UNAVAILABLE", "engine", "container_gone", "container_killed", "out_of_memory", NO_ROOM}
 )
 """Outcome codes which say that the service is gone."""
 FILES_LIMIT = 120_000_000_000
@@ -142,7 +143,9 @@ class Runtime(Shell):
         if isinstance(op.op, OpDiscard):
             self._tell_what_stays(outcome)
         self.tell(op.reply_to, OpDone(op.call_id, outcome))
-        died = outcome.code in DEAD or (outcome.status == "timed_out" and isinstance(op.op, OpCall))
+        is_call = isinstance(op.op, OpCall)
+        gone = outcome.code in DEAD and (is_call or outcome.code != NO_ROOM)  # a file too large for the disk ended no service
+        died = gone or (outcome.status == "timed_out" and is_call)
         if died and self._state.status == "running":
             self._failed(outcome, "an operation took too long and was killed")
         else:

@@ -91,9 +91,9 @@ class DiskWatch:
             if not self._watched:
                 self._wake.set()
 
-    def demand_room(self) -> None:
-        """Raise FileProblem when less than the reserve is free: nothing that writes should start now."""
-        why = self._full()
+    def demand_room(self, size: int = 0) -> None:
+        """Raise FileProblem when less than the reserve would be free after so many bytes: what writes them should not start now."""
+        why = self._full(size)
         if why:
             raise FileProblem(OUT_OF_DISK, why)
 
@@ -119,14 +119,17 @@ class DiskWatch:
         if full:
             self._next_full = time.monotonic() + _GRACE
 
-    def _full(self) -> str:
-        """Return what is short on the disk; nothing when there is room."""
+    def _full(self, size: int = 0) -> str:
+        """Return what is short on the disk, or would be after so many bytes more; nothing when there is room."""
         try:
             disk = os.statvfs(self._root)
         except OSError:  # not made yet, or gone
             return ""
-        if disk.f_bavail * disk.f_frsize < self._reserve:
+        free = disk.f_bavail * disk.f_frsize
+        if free < self._reserve:
             return f"the node's disk is full: {format_size(self._reserve)} of it must stay free"
+        if free - size < self._reserve:
+            return f"the node's disk has no room for so large a file: {format_size(self._reserve)} of it must stay free"
         if disk.f_files > 0 and disk.f_favail < disk.f_files * _FEWEST_INODES:
             return "the node's disk is full: it has hardly a place for one more file"
         return ""

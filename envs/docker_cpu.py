@@ -85,9 +85,10 @@ class DockerCpuEnvironment:
         self._name = name
         self._settings = settings or DockerSettings()
         self._user = container_user(self._settings.user)
-        self._data_dir = DataDir(data_dir.resolve(), blobs, limits, owner=(self._user.uid, self._user.gid))
+        path, owner = data_dir.resolve(), (self._user.uid, self._user.gid)
+        self._disk = DiskWatch(path, self._settings.reserve)
+        self._data_dir = DataDir(path, blobs, limits, owner, self._disk.demand_room)
         self._epoch = Epoch()
-        self._disk = DiskWatch(self._data_dir.path, self._settings.reserve)
         self._lock = threading.Lock()
         self._serving: set[DockerBackend] = set()
         self._left_behind: set[str] = set()

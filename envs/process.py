@@ -74,9 +74,9 @@ class ProcessEnvironment:
         """
         self._name = name
         self._table = table
-        self._data_dir = DataDir(data_dir.resolve(), blobs, limits)
         self._disk_limit = disk
-        self._disk = DiskWatch(self._data_dir.path, reserve)
+        self._disk = DiskWatch(data_dir.resolve(), reserve)
+        self._data_dir = DataDir(data_dir.resolve(), blobs, limits, demand_room=self._disk.demand_room)
         self._on_usage = on_usage
         self._epoch = Epoch()
         self._lock = threading.Lock()

@@ -41,17 +41,30 @@ class FileLimits:
     files: int = 10_000
 
 
+def _any_size(_size: int) -> None:
+    """Nobody looks after the disk."""
+
+
 class DataDir:
     """The folder that holds all work dirs of one environment; a node has it to itself."""
 
-    def __init__(self, path: Path, blobs: Blobs, limits: FileLimits | None = None, owner: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        blobs: Blobs,
+        limits: FileLimits | None = None,
+        owner: tuple[int, int] | None = None,
+        demand_room: Callable[[int], None] = _any_size,
+    ) -> None:
         """Nothing is made on disk before the first use; `path` itself may be a link.
 
         `owner` is the (user id, group id) that work dirs and what is placed in them shall belong to; None: to this process's own.
+        `demand_room` is told how many bytes are about to be written, and raises FileProblem when these are too many.
         """
         self.path = path
         self.blobs = blobs
         self.limits = limits or FileLimits()
+        self.demand_room = demand_room
         self.owner = None if owner is None or owner == (os.geteuid(), os.getegid()) else owner
 
     def workspace(self, folder: str) -> Workspace:
@@ -133,6 +146,7 @@ class Workspace:
     def _put(self, file: Placement, parent: int, name: str) -> None:
         with self._data_dir.staged() as staged:
             try:
+                self._data_dir.demand_room(self._data_dir.blobs.size(file.digest))
                 self._data_dir.blobs.copy_to(file.digest, staged)
             except KeyError:
                 raise FileProblem(MISSING_BLOB, f"the blob for {file.path!r} is not here") from None
@@ -226,6 +240,8 @@ class _Collector:
             room = min(limits.file_bytes, limits.total_bytes - self._total)
             if status.st_size > room:
                 raise FileProblem(TOO_LARGE, f"{name!r} has {status.st_size} bytes where {room} are left")
+            # a file with holes may have filled nothing yet: its copies do, the one out of the app's reach and the one in Blobs
+            self._data_dir.demand_room(status.st_size if status.st_size < _SMALL else 2 * status.st_size)
             digest, size = self._copy(handle, min(room, max(status.st_size, _SMALL)))
         self._total += size
         return FileRef(name, digest, size)
