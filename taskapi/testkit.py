@@ -73,6 +73,7 @@ def check_app(
                 yield _try(rule, stage) if serves else RuleResult(_name(rule), False, "not tried: a side does not serve")
         finally:
             stage.close()
+            stage.files.remove()  # by the way of whoever made it: an app may have left what only that can remove
 
 
 def _try(rule: Rule, stage: Stage) -> RuleResult:

@@ -1,6 +1,7 @@
 """The test kit passes good apps by any launcher, and fails each broken one by the rule that it breaks."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from claynet.apps.tutorial.provider import TutorialProvider
 from claynet.apps.tutorial.requestor import TutorialRequestor
 from claynet.taskapi import App, ProviderAppHandler, RequestorAppHandler, SampleTask, rules
 from claynet.taskapi.testkit import Launcher, Limits, ProcessLauncher, RuleResult, ThreadLauncher, check_app, rule_names
+from claynet.taskapi.work_files import PlainFiles
 from tests.taskapi import broken
 from tests.taskapi.foreign import ForeignLauncher
 
@@ -117,3 +119,20 @@ def test_a_process_that_dies_says_why_at_once() -> None:
 
 def test_without_a_sample_an_app_that_wants_parameters_is_told_so() -> None:
     assert "difficulty must be a whole number" in failed(ThreadLauncher(app()), SampleTask())["create"]
+
+
+def test_every_work_dir_is_removed_by_the_way_that_it_was_made() -> None:
+    left: set[Path] = set()
+
+    class Watched(PlainFiles):
+        def __init__(self, work_dir: Path) -> None:
+            super().__init__(work_dir)
+            self._name = work_dir
+            left.add(work_dir)
+
+        def remove(self) -> None:
+            super().remove()
+            left.discard(self._name)
+
+    assert list(check_app(ThreadLauncher(TUTORIAL), SAMPLE, QUICK, Watched))
+    assert not left
