@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from claynet.actors.ports import SECOND, ActorSystem, Address, LinkBytes, LinkDown, LinkId, NodeId
+from claynet.net.link.access import plain_host
 from claynet.net.link.introduce import describe
 from claynet.net.link.outer import ANNOUNCE, GOODBYE, KEEP_ALIVE, LINK, MEET, PEERS, OuterError, OuterReader, link_frame, outer_frame
 from claynet.net.link.places import Way
@@ -97,7 +98,7 @@ class PeerLink:
         self.peer = peer
         self.way = way
         self.host = way.place[0]
-        self.local_host = stream.local_host
+        self.local_host = plain_host(stream.local_host)
         self.incoming = incoming
         self.where = str(way)
         self._stream = stream

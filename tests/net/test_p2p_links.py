@@ -218,6 +218,7 @@ def test_a_node_for_everybody_is_called_by_ipv4_and_ipv6(make: Maker) -> None:
         a = make(f"a{number}")
         a.network.dial(host, b.network.port)
         assert a.up().peer == b.id
+        assert b.network._roll.find(b.up(number).link).local_host == host
         where = b.network.linked()[b.up(number).peer]
         assert where.startswith(where_is((host, 0))[:-1]), "as everybody else writes it"
 
