@@ -38,6 +38,7 @@ _LONG = ("docs/test_commands.py", "runs/test_modes.py", "runs/test_shipped.py", 
 """Files that take long: begun late, all the others would have to wait for them."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what needs an engine when told so; for several processes: one engine for all that need it, and no file in two of them."""
     if os.environ.get(SWITCH) == "no":
