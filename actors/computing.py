@@ -193,7 +193,8 @@ class Computing(ProviderBase):
         result = FileRef(PurePosixPath(file.name).name, file.digest, file.size)
         body = self._seal(Report(slot.id, self.ports.signer.node_id, result, slot.assignment))
         self.tell(self._switchboard, Grant(slot.requestor, (result.digest,)))
-        wait_until = max(self.ports.clock.utc(), slot.deadline) + VERDICT_WAIT  # until then its requestor may be away
+        now = self.ports.clock.utc()
+        wait_until = min(max(now, slot.deadline), now + MOST_DAYS * DAY) + VERDICT_WAIT  # until then its requestor may be away
         self._slot_step(slot, slots.computed(slot, body, result, wait_until))
         self._evidence("report", slot.id, body)
 
@@ -232,8 +233,16 @@ class Computing(ProviderBase):
 
     # ---------------------------------------------------------------- forgetting
 
-    def _remember_for_now(self, name: str, days: int = 0) -> None:
-        self._keeper.call_after(DAY, f"forget/{name}", "day", days + 1)
+    def _remember_for_now(self, name: str, days: int = 0, delay: int = DAY) -> None:
+        self._keeper.call_after(delay, f"forget/{name}", "day", days + 1)
+
+    def _remember_what_is_over(self) -> None:
+        """In a new life: how long they were over is known by their deadlines well enough."""
+        now = self.ports.clock.utc()
+        for slot in self._slots.values():
+            if slot.status in slots.FINAL | slots.LATE:
+                days, rest = divmod(max(0, now - slot.deadline), DAY)
+                self._remember_for_now(slot.id, days, DAY - rest if days == 0 else 0)
 
     def _forget_slot(self, name: str, days: int) -> None:
         """A day more has gone by since it ended: its requestor may have to be told or heard still, but not for ever."""

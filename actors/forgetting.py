@@ -50,10 +50,11 @@ class Forgetting(RequestorBase):
             self.ports.store.append(subtasks.key(subtask.id), None)
             del self._subtasks[subtask.id]
             self._seen.pop(subtask.id, None)
+            self._no_room.pop(subtask.id, None)
             self._last_chance.discard(subtask.id)
         while len(self._forgotten) > MOST_FORGOTTEN:
             del self._forgotten[next(iter(self._forgotten))]
         self.ports.store.append(tasks.key(task.id), None)
-        for table in (self._tasks, self._open, self._asking, self._undiscarded, self._results, self._refusers):
+        for table in (self._tasks, self._open, self._asking, self._undiscarded, self._results, self._doubted, self._no_room):
             table.pop(task.id, None)
         self._idle.discard(task.id)

@@ -73,7 +73,7 @@ class Offers(ProviderBase):
     def _make_room(self) -> None:
         """Forget the task longest not heard of, when there are too many; not one that we have an offer for."""
         if len(self._offerings) >= MOST_ALL:
-            self._gone(next(name for name in self._deadlines if self._offerings[name].status != "offered"))
+            self._gone(next((name for name in self._deadlines if self._offerings[name].status != "offered"), next(iter(self._deadlines))))
 
     def _closed(self, name: str) -> None:
         """Its requestor takes no more offers. An open one may have been chosen already: that one ends by itself."""

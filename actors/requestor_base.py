@@ -8,6 +8,8 @@ from __future__ import annotations
 import base64
 from abc import abstractmethod
 
+import msgspec
+
 from claynet.actors.app_dialogue import AppDialogue
 from claynet.actors.config import NodeConfig
 from claynet.actors.core import payment as payments
@@ -20,9 +22,24 @@ from claynet.actors.descriptors import load
 from claynet.actors.keeper import Keeper
 from claynet.actors.market import Pool
 from claynet.actors.messages import DropFetch, SendTo
-from claynet.actors.ports import Address, NodeId
+from claynet.actors.ports import SECOND, Address, NodeId
 from claynet.actors.shell import Shell
 from claynet.actors.world import Ports
+
+ROOM_TRIES = 20
+"""How often files that found no room on the disk are tried again, `retry_most` apart, before that counts as their failure."""
+_FREE_DOUBTS = 3
+_DOUBT_FIRST = 1 * SECOND
+_DOUBT_MOST = 60 * SECOND
+
+
+class Doubt(msgspec.Struct, frozen=True):
+    """What a provider did with what it was given in one task."""
+
+    times: int = 0
+    """In a row, it refused or failed."""
+    until: int = 0
+    """Its offers are declined so long, monotonic ns: each costs calls of the app, and is remembered."""
 
 
 class RequestorBase(Shell):
@@ -65,8 +82,10 @@ class RequestorBase(Shell):
         """Per task: how many results arrived in this life."""
         self._seen: dict[str, int] = {}
         """Per subtask: how many results of its task were there when Verify was last asked."""
-        self._refusers: dict[str, set[NodeId]] = {}
-        """Per task: providers that offered and then refused, and have taken nothing since: they come last."""
+        self._doubted: dict[str, dict[NodeId, Doubt]] = {}
+        """Per task: providers that refused or failed what they were given, and of which nothing was accepted since."""
+        self._no_room: dict[str, int] = {}
+        """Per task and subtask: how often its files found no room on this node's disk."""
         self._last_chance: set[str] = set()
         """Subtasks awaiting data that were asked for the last time."""
         self._forgotten: dict[str, None] = {}
@@ -75,6 +94,19 @@ class RequestorBase(Shell):
         self._keeper = Keeper(ports, address, switchboard, (config.retry_first, config.retry_most), self._perform)
         limits = (self._requestor.call_limit, self._requestor.verify_limit)
         self._dialogue = AppDialogue(ports, address, app_manager, *limits)
+
+    def _doubt(self, subtask: subtasks.SubtaskState) -> None:
+        """Its provider refused it, or failed at it."""
+        of_task = self._doubted.setdefault(subtask.task_id, {})
+        times = of_task.get(subtask.provider, Doubt()).times + 1
+        over = times - _FREE_DOUBTS
+        rest = min(_DOUBT_MOST, _DOUBT_FIRST << min(over, 10)) if over >= 0 else 0
+        of_task[subtask.provider] = Doubt(times, self.ports.clock.monotonic() + rest)
+
+    def _may_wait_for_room(self, name: str) -> bool:
+        """Tell whether files of a task or subtask that found no room on the disk are tried again, and count that."""
+        self._no_room[name] = self._no_room.get(name, 0) + 1
+        return self._no_room[name] <= ROOM_TRIES
 
     def _use_descriptors(self, files: tuple[tuple[str, str], ...]) -> None:
         """Other descriptors count from now on."""

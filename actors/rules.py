@@ -52,6 +52,7 @@ _REQUESTOR = {
     "replaced": ("the same provider made a newer offer", "nothing"),
     "app_refused": ("the app gives this node no subtask now", "ask the app's author"),
     "app_error": ("NextSubtask or its files failed", "read the detail"),
+    "unreliable": ("it refused or failed what it was given, three times in a row or more", "nothing: it is asked again later"),
     "too_long": ("it, or the subtask's assignment with it, has more bytes than the answers to it could carry", "read the detail"),
     "wrong_evidence": ("it answers another header", "nothing: it offers again when it hears this task's"),
     "unknown_task": ("there is no such task", "nothing"),

@@ -14,7 +14,7 @@ from claynet.actors.core import runtime as machine
 from claynet.actors.environment import Runnable, RuntimeBackend
 from claynet.actors.messages import Bounced, OpCall, OpCollect, OpDiscard, OpDone, OpPlace, RuntimeEnded, RuntimeOp, StopService
 from claynet.actors.ports import Address, JobDone, Outcome, Side, Work
-from claynet.actors.shell import Shell, handles
+from claynet.actors.shell import Shell, handles, spawn_child
 from claynet.actors.world import Ports
 
 URGENT = {"AbortTask": "abort_task", "AbortSubtask": "abort_subtask", "Shutdown": "shutdown"}
@@ -221,5 +221,5 @@ def start_runtime(ports: Ports, parent: Address, service: Runnable, side: Side, 
     """Spawn the Runtime of a new service, a child of `parent`; its id is its address, `folder` its work dir."""
     address = Address(runtime_id)
     backend = ports.environments[service.env].backend(service, side, runtime_id, folder)
-    ports.system.spawn(Runtime, address, parent, ports, runtime_id, service.image, side, backend, start_limit, address=address)
+    spawn_child(ports, parent, Runtime, runtime_id, service.image, side, backend, start_limit, address=address)
     return address

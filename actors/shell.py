@@ -28,6 +28,14 @@ def handles(*messages: type[Any]) -> Callable[[_Handler], _Handler]:
     return mark
 
 
+def spawn_child(ports: Ports, parent: Address, actor_class: type[Any], *args: object, address: Address) -> None:
+    """Spawn a shell whose parent is told when there is no room for it now (no thread, say), as when it fails later."""
+    try:
+        ports.system.spawn(actor_class, address, parent, ports, *args, address=address)
+    except RuntimeError as error:
+        ports.system.tell(parent, ActorFailed(address, f"it could not be started: {error}", ""))
+
+
 class Shell(pykka.Actor):
     """A shell: performs effects, turns what comes of them into events. Decides nothing itself."""
 

@@ -11,7 +11,7 @@ from claynet.actors.core.records import Bye, HeadersWanted, Record
 from claynet.actors.messages import Announce, DropFetch, FetchBlobs, FromPeer, Grant, PeerCalled, PeerLost, Revoke, SendTo, SessionEnded
 from claynet.actors.ports import SECOND, ActorFailed, Address, Announced, LinkId, LinkUp, NodeId
 from claynet.actors.session import FLOOD, TaskSession
-from claynet.actors.shell import Shell, handles
+from claynet.actors.shell import Shell, handles, spawn_child
 from claynet.actors.world import Ports
 
 MOST_SESSIONS = 8
@@ -32,6 +32,8 @@ class Switchboard(Shell):
         self._sessions: dict[NodeId, list[Address]] = {}
         """Per peer: its sessions; the first is the one we speak on."""
         self._peers: dict[Address, NodeId] = {}
+        self._links: dict[Address, LinkId | None] = {}
+        """Per session: the link that it was made for; None where it calls itself."""
         self._grants: dict[NodeId, dict[str, int]] = {}
         self._announcers: dict[NodeId, Meter] = {}
         self._kept_out: dict[NodeId, int] = {}
@@ -150,7 +152,9 @@ class Switchboard(Shell):
     def on_session_failed(self, message: ActorFailed) -> None:
         """A session raised: a bug of ours, told upwards; for the rest its link is lost."""
         self.tell(self.parent, message)
-        peer = self._peers.get(message.address)
+        peer, link = self._peers.get(message.address), self._links.get(message.address)
+        if link is not None:
+            self.ports.network.close(link)  # a session that never began could not
         if peer is not None:
             self._forget(message.address, peer, "the session failed")
 
@@ -177,6 +181,7 @@ class Switchboard(Shell):
 
     def _forget(self, address: Address, peer: NodeId, reason: str) -> None:
         self._peers.pop(address, None)
+        self._links.pop(address, None)
         sessions = self._sessions.get(peer, [])
         if address in sessions:
             sessions.remove(address)
@@ -192,18 +197,8 @@ class Switchboard(Shell):
         granted = frozenset(self._grants.get(peer, ()))
         self._peers[address] = peer
         self._sessions.setdefault(peer, []).append(address)
-        self.ports.system.spawn(
-            TaskSession,
-            address,
-            self.address,
-            self.ports,
-            peer,
-            link,
-            self._manager,
-            self._computer,
-            granted,
-            address=address,
-        )
+        self._links[address] = link
+        spawn_child(self.ports, self.address, TaskSession, peer, link, self._manager, self._computer, granted, address=address)
         return address
 
     def _pass(self, message: Grant | Revoke | DropFetch) -> None:

@@ -72,9 +72,7 @@ class TaskComputer(Offers, Computing):
                 self._benchmarks.restore(state)
         for key, effects in resumed:
             self._keeper.resume(key, effects)
-        for slot in self._slots.values():
-            if slot.status in slots.FINAL | slots.LATE:
-                self._remember_for_now(slot.id)
+        self._remember_what_is_over()
         self._watch.due()
         self._environment_known()
         if self._config.life > 1:

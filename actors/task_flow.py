@@ -15,8 +15,8 @@ from claynet.actors.core.records import MOST_ASSIGNMENT, Assignment, Header, Hea
 from claynet.actors.market import Pool
 from claynet.actors.messages import Announce, Grant, Revoke
 from claynet.actors.ports import FileRef, NodeId, Outcome
-from claynet.actors.requestor_base import RequestorBase
-from claynet.actors.runtime import DEAD
+from claynet.actors.requestor_base import Doubt, RequestorBase
+from claynet.actors.runtime import DEAD, NO_ROOM
 
 INLINE_PARAMS = 64 * 1024
 """Larger subtask parameters travel by digest."""
@@ -60,7 +60,9 @@ class TaskFlow(RequestorBase):
 
     def _results_stored(self, task: tasks.TaskState, outcome: Outcome) -> None:
         """The final results are blobs now; when the service was lost instead they are asked for again, from its next one."""
-        if outcome.code in DEAD or outcome.code == "environment" or outcome.status in ("timed_out", "cancelled"):
+        lost = outcome.code in DEAD and outcome.code != NO_ROOM
+        no_room = outcome.code == NO_ROOM and self._may_wait_for_room(task.id)
+        if lost or no_room or outcome.code == "environment" or outcome.status in ("timed_out", "cancelled"):
             self._uncollected.add(task.id)
             self._keeper.call_after(self._config.retry_most, f"outputs/{task.id}", "again")
             return
@@ -159,6 +161,11 @@ class TaskFlow(RequestorBase):
         if task.pending is False:
             self._decline(task.id, offer.provider, offer.offer_id, "no_work", "nothing of the task is pending now")
             return
+        doubt = self._doubted.get(task.id, {}).get(offer.provider, Doubt())
+        if self.ports.clock.monotonic() < doubt.until:
+            detail = f"it refused or failed what it was given {doubt.times} times in a row"
+            self._decline(task.id, offer.provider, offer.offer_id, "unreliable", detail)
+            return
         pool = self._pools.setdefault(task.id, Pool())
         if not pool.holds(offer.provider) and self._open_of(offer.provider) >= pools.MOST_OF_ONE:
             detail = f"{pools.MOST_OF_ONE} offers of this provider are open here, which is all that one may have"
@@ -205,7 +212,7 @@ class TaskFlow(RequestorBase):
             for entry in pool.decline_all():
                 self._decline(task.id, entry.offer.provider, entry.offer.offer_id, "no_work", "nothing of the task is pending now")
             return
-        last = task.failed_providers.union(self._refusers.get(task.id, ()))
+        last = task.failed_providers.union(self._doubted.get(task.id, ()))
         while (chosen := pool.choose(task.spec.max_price, last)) is not None and not self._ask_next(task, chosen):
             continue
 

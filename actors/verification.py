@@ -31,7 +31,7 @@ from claynet.actors.core.records import (
 from claynet.actors.environment_watch import FAULT
 from claynet.actors.ports import NodeId, Outcome
 from claynet.actors.requestor_base import RequestorBase
-from claynet.actors.runtime import DEAD
+from claynet.actors.runtime import DEAD, NO_ROOM
 
 _LONGEST_NAME = 255
 """Characters: as file systems have it, and what is said of a result nests its report."""
@@ -66,7 +66,6 @@ class Verification(RequestorBase):
         record = frame.record
         key = subtasks.key(subtask.id)
         if isinstance(record, Taken):
-            self._refusers.get(subtask.task_id, set()).discard(subtask.provider)
             if subtask.status == "assigned":
                 self._subtask_step(subtask, subtasks.taken(subtask))
         elif isinstance(record, Refused):
@@ -86,7 +85,7 @@ class Verification(RequestorBase):
         if subtask.status != "assigned":
             return
         self._subtask_step(subtask, subtasks.refused(subtask, record.rule[:40], record.detail[:500]))
-        self._refusers.setdefault(subtask.task_id, set()).add(subtask.provider)
+        self._doubt(subtask)
         self._settle(subtask)
         self._ask_pending(self._tasks[subtask.task_id])
 
@@ -130,7 +129,8 @@ class Verification(RequestorBase):
             self._results[task.id] = self._results.get(task.id, 0) + 1
             self._ask_verify(subtask)
         else:
-            self._fail(subtask, outcome.code or outcome.status, f"the result could not be placed: {why(outcome)}")
+            blames = outcome.code != NO_ROOM
+            self._fail(subtask, outcome.code or outcome.status, f"the result could not be placed: {why(outcome)}", blames=blames)
 
     def _ask_verify(self, subtask: subtasks.SubtaskState) -> None:
         task = self._tasks[subtask.task_id]
@@ -153,7 +153,8 @@ class Verification(RequestorBase):
 
     def _held_up(self, subtask: subtasks.SubtaskState, outcome: Outcome) -> bool:
         """Tell whether this node's environment failed under the verification: the result is kept, and verified when it is back."""
-        if outcome.code not in _NOT_THE_RESULTS:
+        no_room = outcome.code == NO_ROOM and self._may_wait_for_room(subtask.id)
+        if outcome.code not in _NOT_THE_RESULTS and not no_room:
             return False
         self._keeper.call_after(self._config.retry_most, f"verify/{subtask.id}", "again")
         return True
@@ -164,6 +165,7 @@ class Verification(RequestorBase):
         self._evidence("acceptance", subtask.id, body)
         self._settle(subtask)
         self._owe(after)
+        self._doubted.get(subtask.task_id, {}).pop(subtask.provider, None)
         task = self._tasks[subtask.task_id]
         self._task_step(task, tasks.succeeded(task))
 
@@ -234,6 +236,8 @@ class Verification(RequestorBase):
         task = self._tasks[subtask.task_id]
         if task.is_final:
             return
+        if blames:
+            self._doubt(subtask)
         step = tasks.try_failed(task, subtask.provider, blames, self._requestor.give_up_after, reason)
         if step[0].is_final:
             self._end_task(task, step)

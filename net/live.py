@@ -46,6 +46,9 @@ from claynet.net.view.values import RECORDS
 OPENING_BALANCE = 1_000 * SECOND
 """Test tokens of a new node, in 10^-9 token."""
 
+RESERVE = 256 << 20
+"""Bytes of the disk that files of tasks never take: what a node remembers goes on being written when they fill it."""
+
 MakeEnvironments = Callable[[Path, Blobs], Mapping[str, Environment]]
 """Given the data dir's `work` folder and the node's blobs, returns environments by name."""
 
@@ -110,7 +113,7 @@ class LiveNode:
             self._network = self._make_network(link)
             undo.callback(self._network.shutdown)
             self.peers = Peers(self._network, self.access)
-            self._blobs = DiskBlobs(data_dir / "blobs")
+            self._blobs = DiskBlobs(data_dir / "blobs", RESERVE)
             self.sweep = BlobSweep(self._blobs, self.view)
             self.results = ResultKeeper(self._store, self.view, self._blobs)
             self.hub = EventHub(self.view.on_event, self.results.on_event, lambda event: sink.emit(event.kind, **event.fields))

@@ -287,6 +287,8 @@ SIGNER: dict[str, str] = {
 }
 """Tags that must be signed, and the field that names the signer."""
 
+MOST_FILE = 1 << 40
+"""Bytes of an input or a result."""
 MOST_HEADER = 32 * 1024
 """Bytes of a sealed header; providers pass longer ones over."""
 MOST_ASSIGNMENT = 1024 * 1024
@@ -301,7 +303,7 @@ _HEX = frozenset("0123456789abcdef")
 
 def is_sound(file: FileRef) -> bool:
     """Tell whether a file named by a peer has a digest that is one, and a size that can be."""
-    return len(file.digest) == 64 and _HEX.issuperset(file.digest) and file.size >= 0
+    return len(file.digest) == 64 and _HEX.issuperset(file.digest) and 0 <= file.size <= MOST_FILE
 
 
 def amount_due(price: int, timeout: int) -> int:

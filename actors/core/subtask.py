@@ -147,7 +147,7 @@ def failed(state: SubtaskState, rule: str, reason: str, rejection: bytes = b"") 
     """
     after = move(TABLE, key(state.id), state, "failed", rule=rule, reason=reason)
     effects: Effects = (("verdict", Send(state.provider, rejection)),) if rejection else ()
-    if rule != "verification":
+    if (state.status, rule) != ("verifying", "verification"):  # a provider may call its own trouble by that name
         effects = (*effects, ("app", CallApp("cleanup")))
     return after, effects, ("app", "send", "timer", "fetch")
 

@@ -51,9 +51,13 @@ Mark = tuple[int, ...]
 class DiskBlobs:
     """Content-addressed files (`ports.Blobs`). Safe from several threads; the folder belongs to one node."""
 
-    def __init__(self, folder: Path) -> None:
-        """Make the folder where needed; what a crash left half-written in `tmp/` is removed, partial blobs stay."""
+    def __init__(self, folder: Path, reserve: int = 0) -> None:
+        """Make the folder where needed; what a crash left half-written in `tmp/` is removed, partial blobs stay.
+
+        So many bytes (`reserve`) of its disk stay free of blobs: a peer chooses how long they are, and the node's records need room.
+        """
         self._folder = folder
+        self._reserve = reserve
         self._tmp = folder / "tmp"
         self._partial = folder / "partial"
         self._extending = tuple(threading.Lock() for _ in range(16))
@@ -71,6 +75,7 @@ class DiskBlobs:
         """Store bytes, durable on return. Idempotent. Raises OSError when they cannot be written."""
         digest = digest_of(data)
         if not self.has(digest):
+            self._demand_room(len(data))
             with self._temporary() as (path, file):
                 file.write(data)
                 self._keep(path, file, digest)
@@ -84,6 +89,7 @@ class DiskBlobs:
         with self._open_regular(path) as source, self._temporary() as (copy, file):
             namer = Namer()
             size = 0
+            self._demand_room(os.fstat(source.fileno()).st_size)
             while chunk := source.read(_CHUNK):
                 namer.update(chunk)
                 file.write(chunk)
@@ -147,6 +153,7 @@ class DiskBlobs:
             here = self.partial(digest) if growing is None else growing.size
             if offset != here or offset + len(data) > total:
                 raise ValueError(f"blob {digest[:12]}: {len(data)} bytes at {offset} of {total}, but {here} are here")
+            self._demand_room(len(data))
             growing = growing or self._open_growing(digest)
             self._growing_of(digest).move_to_end(digest)
             growing.append(data)
@@ -193,6 +200,12 @@ class DiskBlobs:
             with lock:
                 for digest in list(files):
                     self._close(digest)
+
+    def _demand_room(self, size: int) -> None:
+        if self._reserve:
+            disk = os.statvfs(self._folder)
+            if disk.f_bavail * disk.f_frsize - size < self._reserve:
+                raise OSError(errno.ENOSPC, f"the disk is full: {self._reserve >> 20} MiB of it stay free for the node's own records")
 
     def _remove(self, digest: Digest) -> None:
         self._close(digest)

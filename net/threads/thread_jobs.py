@@ -25,6 +25,7 @@ EXPRESS = frozenset({"stop", "shutdown", "abort_task", "abort_subtask"})
 GRACE = 10 * SECOND
 """How long a killed work may take to return before its outcome is told without it (ns)."""
 
+_NO_THREAD = Outcome("error", code="no_thread", detail="this node's system has no room for another thread")
 REMEMBERED = 10_000
 """Ids of jobs that are over and not taken again. Owners count their jobs up and never come back to a number, so an id that comes twice is
 an owner that counts wrong: it shows in that owner's next job, not weeks and thousands of jobs later."""
@@ -147,16 +148,24 @@ class ThreadJobs:
 
     def _schedule(self, job: _Job) -> None:
         if job.kind in EXPRESS:
-            self._start_thread(lambda: self._execute(job), f"job-{job.job_id}")
+            if not self._start_thread(lambda: self._execute(job), f"job-{job.job_id}"):
+                self._finish(job, _NO_THREAD)
             return
         self._queue.append(job)
         if self._idle >= len(self._queue):
             self._condition.notify()
-        elif self._pool_size < self._workers:
-            self._pool_size += 1
-            self._start_thread(self._serve, "job-pool")
+        elif self._pool_size < self._workers and not self._grow() and not self._pool_size:
+            self._queue.remove(job)  # nobody would ever come to it
+            self._finish(job, _NO_THREAD)
 
-    def _start_thread(self, target: Callable[[], object], name: str) -> None:
+    def _grow(self) -> bool:
+        started = self._start_thread(self._serve, "job-pool")
+        self._pool_size += started
+        return started
+
+    def _start_thread(self, target: Callable[[], object], name: str) -> bool:
+        """Tell whether the system had room for it."""
+
         def run() -> None:
             try:
                 target()
@@ -166,7 +175,13 @@ class ThreadJobs:
 
         thread = threading.Thread(target=run, name=name, daemon=True)
         self._threads.add(thread)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError as error:
+            logger.warning("%s could not begin: %s", name, error)
+            self._threads.discard(thread)
+            return False
+        return True
 
     def _serve(self) -> None:
         while True:
@@ -221,9 +236,12 @@ class ThreadJobs:
             self._alarms.set(time.monotonic_ns() + self._grace, lambda: self._on_grace_over(job))
 
     def _on_grace_over(self, job: _Job) -> None:
+        started = False
         with self._condition:
             if not job.done:
-                self._start_thread(lambda: self._abandon(job), f"abandon-{job.job_id}")
+                started = self._start_thread(lambda: self._abandon(job), f"abandon-{job.job_id}")
+        if not job.done and not started:
+            self._abandon(job)
 
     def _abandon(self, job: _Job) -> None:
         with self._condition:
@@ -233,8 +251,7 @@ class ThreadJobs:
             if job.kind not in EXPRESS:
                 self._pool_size -= 1
                 if self._queue and not self._closed:
-                    self._pool_size += 1
-                    self._start_thread(self._serve, "job-pool")
+                    self._grow()
         logger.error("job %s (%s) was killed and does not return; its thread is left behind", job.job_id, job.kind)
         self._finish(job, Outcome("cancelled"))
 

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from claynet.actors.blob_names import digest_of
 from claynet.actors.computing import DAY, MOST_DAYS, MOST_PARAMS, VERDICT_WAIT
 from claynet.actors.core.frames import framed, seal
 from claynet.actors.core.offering import LONGEST
@@ -13,12 +14,15 @@ from claynet.actors.core.records import (
     MOST_ASSIGNMENT,
     Acceptance,
     Assignment,
+    Chunk,
     Decline,
+    Failed,
     Header,
     Offer,
     Payment,
     PaymentSeen,
     Refused,
+    Report,
     Taken,
     VerdictSeen,
     Want,
@@ -30,7 +34,7 @@ from claynet.actors.task_flow import MOST_OFFER
 from claynet.actors.transfers import AHEAD, CHUNK, WINDOW
 from claynet.proto import golem_task_api_pb2 as api
 from claynet.sim.wire.memory import KeyedSigner
-from tests.actors.bent import Call
+from tests.actors.bent import Bend, Call
 from tests.actors.harness import KEY, PRICE, TOKEN, World
 from tests.actors.strangeness import DUE, FILE, HOUR, cheated, computed, no_bug, provided, rules
 from tests.actors.stranger import Stranger
@@ -39,6 +43,17 @@ PREREQUISITES = '{"image": "test/app", "tag": "1"}'
 
 
 # ---------------------------------------------------------------- numbers
+
+
+@pytest.mark.parametrize("size", [2**40 + 1, 2**63, 2**64 - 1])
+def test_a_result_larger_than_any_is_refused(size: int) -> None:
+    cheat = cheated()
+    with cheat.world:
+        cheat.given()
+        cheat.report(result=FileRef("x.out", FILE.digest, size))
+        assert (cheat.status, cheat.rule) == ("failed", "bad_digest")
+        assert not cheat.stranger.records(Want)
+        cheat.ends_well()
 
 
 @pytest.mark.parametrize("timeout", [2**64 - 1, 2**63, LONGEST + 1, 0, -1])
@@ -251,6 +266,34 @@ def test_a_payment_that_was_never_owed_is_not_acknowledged() -> None:
         assert rules(world) == ["wrong_evidence"]
 
 
+def test_slots_are_forgotten_by_a_node_that_never_runs_for_a_day() -> None:
+    with World() as world:
+        world.requestor()
+        world.provider()
+        assert world.finish(world.create(subtasks=2)).status == "finished"
+        for _ in range(3):
+            world.run(20 * 3600)
+            world.restart("p0")
+        world.run(1)
+        assert not world.slots()
+        no_bug(world)
+
+
+def test_a_report_waits_a_month_at_most_whatever_time_its_subtask_has() -> None:
+    miser = provided(subtask_timeout=LONGEST)
+    with miser.world as world:
+        data = b"input"
+        digest = digest_of(data)
+        miser.give(timeout=LONGEST, amount=-(-PRICE * LONGEST // HOUR), inputs=(FileRef("part-0.in", digest, len(data)),))
+        miser.stranger.say(Chunk(digest, 0, len(data), data))
+        world.run_until(lambda: bool(miser.stranger.records(Report)), 20)
+        for link in list(miser.stranger.links):
+            miser.stranger.net.close(link)
+        world.run((MOST_DAYS * DAY + 2 * VERDICT_WAIT) / SECOND)
+        assert [slot.status for slot in world.slots()] == ["unanswered"]
+        no_bug(world)
+
+
 @pytest.mark.parametrize("restarts", [False, True])
 def test_a_slot_whose_requestor_never_comes_back_is_forgotten_after_a_month(restarts: bool) -> None:
     miser = computed()
@@ -320,3 +363,66 @@ def test_who_offers_and_refuses_again_and_again_comes_last() -> None:
         assert world.finish(cheat.task_id).status == "finished"
         assert len(refused) <= 2
         no_bug(world)
+
+
+@pytest.mark.parametrize("how", ["refuses", "fails"])
+def test_who_comes_to_nothing_again_and_again_is_given_less_and_less(how: str) -> None:
+    cheat = cheated()
+    with cheat.world as world:
+        answered: set[str] = set()
+        for number in range(120):
+            cheat.stranger.say(Offer(f"offer-{number}", cheat.task_id, cheat.stranger.id, 0, 10_000.0, 60 * SECOND, cheat.header))
+            world.run(1)
+            for assignment in cheat.stranger.records(Assignment):
+                if assignment.subtask_id not in answered:
+                    answered.add(assignment.subtask_id)
+                    nothing = Refused if how == "refuses" else Failed
+                    cheat.stranger.say(nothing(assignment.subtask_id, "busy", "not now"))
+        assert 3 <= len(answered) <= 10
+        assert {decline.rule for decline in cheat.stranger.records(Decline)} >= {"unreliable"}
+        world.provider("decent")
+        assert world.finish(cheat.task_id).status == "finished"
+        no_bug(world)
+
+
+@pytest.mark.parametrize("rule", ["verification", "timed_out", "inconclusive"])
+def test_a_provider_that_names_its_failure_like_a_verdict_takes_no_part_of_the_task_with_it(rule: str) -> None:
+    cheat = cheated(subtasks=3)
+    with cheat.world as world:
+        cheat.given()
+        cheat.stranger.say(Failed(cheat.subtask_id, rule, "no"))
+        world.provider("decent")
+        assert world.finish(cheat.task_id).status == "finished"
+        assert [subtask.status for subtask in world.subtasks(cheat.task_id)].count("finished") == 3
+
+
+# ---------------------------------------------------------------- a disk without room
+
+
+def no_room(method: str, times: int) -> Bend:
+    left = [times]
+
+    def bend(call: Call) -> Outcome | None:
+        if call.method == method and call.side == "requestor" and left[0]:
+            left[0] -= 1
+            return Outcome("error", code="out_of_disk", detail="the node's disk is full")
+        return None
+
+    return bend
+
+
+@pytest.mark.parametrize(("times", "problem"), [(3, ""), (1000, "out_of_disk")])
+def test_final_results_without_room_are_tried_again_for_a_while_and_then_told(times: int, problem: str) -> None:
+    def bend(call: Call) -> Outcome | None:
+        return full(call) if b"outputs" in call.request or call.request == b"()" else None
+
+    full = no_room("collect", times)
+    with World() as world:
+        world.requestor(bend=bend)
+        world.provider()
+        task_id = world.create(subtasks=1)
+        assert world.finish(task_id).status == "finished"
+        world.run(1200)
+        (results,) = world.seen("results")
+        assert problem in results["problem"]
+        assert bool(results["problem"]) == bool(problem)
