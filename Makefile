@@ -23,7 +23,7 @@ run: setup ## run scenarios/first-light.yaml: two requestors, six providers, one
 	@$(BIN)/claynet run scenarios/first-light.yaml --out $(OUT)
 
 test: setup ## run every test (CLAYNET_TESTS=deep for the long ones; DOCKER=no without those that need docker)
-	@DOCKER=$(DOCKER) $(BIN)/pytest -q -n 4 --dist loadgroup --no-loadscope-reorder
+	@DOCKER=$(DOCKER) $(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 test-unprivileged: setup ## run the core docker tests as a temporary user in the docker group (for root; others do so by make test)
 	@DOCKER=$(DOCKER) $(BIN)/python -m tests.docker.unprivileged

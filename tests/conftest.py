@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -38,25 +38,40 @@ _LONG = ("docs/test_commands.py", "runs/test_modes.py", "runs/test_shipped.py", 
 """Files that take long: begun late, all the others would have to wait for them."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs an engine when told so; for several processes: one engine for all that need it, and no file in two of them."""
+    """Leave out what needs an engine when told so; in several processes what takes long comes first."""
+    for item in items:
+        assert _needs_engine(item.nodeid) or not item.get_closest_marker("docker"), f"a test that needs an engine says so: {item.nodeid}"
     if os.environ.get(SWITCH) == "no":
         left_out = [item for item in items if item.get_closest_marker("docker")]
         items[:] = [item for item in items if not item.get_closest_marker("docker")]
         config.hook.pytest_deselected(items=left_out)
         config.stash[_LEFT_OUT] = len(left_out)
-    for item in items:
-        group = "docker" if item.get_closest_marker("docker") else str(item.path.relative_to(Path(__file__).parent))
-        item.add_marker(pytest.mark.xdist_group(group))
-    if config.getoption("numprocesses", None) or hasattr(config, "workerinput"):
-        items.sort(key=_turn)
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: _turn(item.nodeid))
 
 
-def _turn(item: pytest.Item) -> int:
+def _needs_engine(nodeid: str) -> bool:
+    """Tell by its name whether a test does, as all do that are marked `docker`; a few others have such names too."""
+    return "docker" in nodeid
+
+
+def _turn(nodeid: str) -> int:
     """The engine's tests wait more than they compute, and take longest."""
-    group = next(item.iter_markers("xdist_group")).args[0]
-    return -1 if group == "docker" else _LONG.index(group) if group in _LONG else len(_LONG)
+    file = nodeid.partition("::")[0].removeprefix("tests/")
+    return -1 if _needs_engine(nodeid) else _LONG.index(file) if file in _LONG else len(_LONG)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """No file in two processes, for its fixtures; and one process, with one engine, for all tests that need one."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class OneEngine(LoadFileScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return "docker" if _needs_engine(nodeid) else super()._split_scope(nodeid)
+
+    return OneEngine(config, log)
 
 
 @pytest.hookimpl(wrapper=True)
