@@ -40,6 +40,8 @@ _LOGS = ".logs"
 _NO_BASE = "no base image is here: claynet app build makes one, BASE_IMAGE names one"
 _LOOK_AGAIN = 0.25
 """Seconds between two looks for an engine that is to come back."""
+_PATIENCE = 0.5
+"""Seconds that a start or a probe waits for each removal that is under way already; the next one looks again."""
 _ANSWER = 5.0
 """Seconds that an engine may take to say that it is there."""
 _INSIDE = "/run/claynet"
@@ -345,7 +347,7 @@ class DockerCpuEnvironment:
     def _is_removed(self, container: str) -> bool:
         """Remove a container; False for one that the engine cannot remove now, which keeps nothing else from its work."""
         try:
-            remove(self.engine, container)
+            remove(self.engine, container, _PATIENCE)
         except EngineProblem as problem:
             if problem.code == ENGINE:
                 raise

@@ -184,7 +184,7 @@ def is_home(path: Path) -> bool:
     try:
         folders = [os.lstat(path.parent), os.lstat(path)]
         lock = os.lstat(path / _LOCK)
-    except OSError:
+    except (OSError, ValueError):  # a ValueError: characters that no name can have
         return False
     return all(_is_of(found, users) for found in folders) and stat.S_ISREG(lock.st_mode) and lock.st_uid in users
 
@@ -207,7 +207,7 @@ def _clean(home: Path, by_name: Mapping[str, Outside], seconds: float) -> bool:
 def noted(home: Path) -> dict[str, list[str]]:
     """Return the places that an owner wrote down, by the names under which it did."""
     found: dict[str, list[str]] = {}
-    with suppress(OSError):
+    with suppress(OSError, ValueError):  # a ValueError: it is no text, so nobody here wrote it
         for line in (home / _ELSEWHERE).read_text(encoding="utf-8").splitlines():
             name, _, place = line.partition(" ")
             found.setdefault(name, []).append(place)

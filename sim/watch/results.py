@@ -31,10 +31,14 @@ class Results:
         """Write files to `folder/NODE/TASK-ID/name`; what could not be stored is said in `folder/NODE/TASK-ID.problem`. Raises OSError."""
         for (node, name, task_id), (files, problem) in self._found.items():
             target = folder / node / f"{name}-{task_id[:8]}"
-            if problem:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.with_name(f"{target.name}.problem").write_text(f"{problem}\n", encoding="utf-8")
+            problems = [problem] if problem else []
             for file, digest, _size in files:
                 path = target / file
-                path.parent.mkdir(parents=True, exist_ok=True)
-                blobs_of(node).copy_to(digest, path)
+                try:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    blobs_of(node).copy_to(digest, path)
+                except OSError as error:  # an app chooses the name: one that cannot be here must not cost the others, and the report
+                    problems.append(f"{file}: {error.strerror}")
+            if problems:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.with_name(f"{target.name}.problem").write_text("".join(f"{one}\n" for one in problems), encoding="utf-8")

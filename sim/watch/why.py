@@ -63,13 +63,19 @@ class Reasons:
         for (task_id, provider), rules in self._declines.items():
             if self._tasks.get(task_id, ("", ""))[0] == task:
                 found.setdefault(self._names.get(provider, provider), set()).update(rules)
+        ids = self._ids()
+        for task_id in [task_id for task_id, (name, _) in self._tasks.items() if name == task]:
+            for node in self._providers:
+                pair = (task_id, ids.get(node, node))
+                if pair not in self._took and pair not in self._declines:
+                    found.setdefault(node, set()).add(self._entry(pair, task, node).rule)
         return found
 
     def entries(self) -> list[Why]:
         """Return, for every task that did not finish, each provider that got no subtask of it: why, as far as is known."""
         found: list[Why] = []
         left_out = 0
-        ids = {name: node_id for node_id, name in self._names.items()}
+        ids = self._ids()
         for task_id, (name, state) in self._tasks.items():
             if state == "finished":
                 continue
@@ -84,6 +90,9 @@ class Reasons:
         if left_out:
             found.append(Why("", "", "more", f"{left_out} more entries are left out"))
         return found
+
+    def _ids(self) -> dict[str, str]:
+        return {name: node_id for node_id, name in self._names.items()}
 
     def _entry(self, pair: tuple[str, str], task: str, node: str) -> Why:
         rules = self._declines.get(pair)

@@ -41,7 +41,7 @@ class Links:
         self._known.clear()
 
         def undo() -> None:
-            self._changes.remove(entry)
+            self._changes[:] = [one for one in self._changes if one is not entry]  # not its equal: the order of the others counts
             self._known.clear()
 
         return undo

@@ -9,6 +9,7 @@ import contextlib
 import hmac
 import os
 import stat
+import threading
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -134,7 +135,7 @@ class MemoryBlobs:
     def copy_to(self, digest: Digest, path: Path) -> None:
         """Write the blob to `path`, atomically (a file or link there is replaced). Raises KeyError when not here, OSError."""
         data = self._whole[digest]
-        beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        beside = path.with_name(f".{os.getpid()}-{threading.get_ident()}.tmp")  # short, however long the name
         try:
             with beside.open("xb") as file:
                 file.write(data)

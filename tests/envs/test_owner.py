@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from claynet.envs.owner import ForeignFolderError, Owner, is_home, sweep
+from claynet.envs.owner import ForeignFolderError, Owner, is_home, noted, sweep
 from tests.runs.command import SCENARIOS, claynet
 
 USER = os.geteuid()
@@ -146,3 +146,15 @@ def test_a_run_says_what_is_wrong_with_the_folder(temporary: Path) -> None:
     code, said = claynet("run", SCENARIOS / "zero-price.yaml", TMPDIR=str(temporary))
     assert code == 2
     assert "TMPDIR" in str(said)
+
+
+@pytest.mark.parametrize("place", ["/a\0b/claynet-0/0123456789abcdef", "/a\ud800/claynet-0/0123456789abcdef"])
+def test_a_label_that_names_no_folder_that_could_be_is_nobodys(place: str) -> None:
+    assert not is_home(Path(place))
+    assert sweep([Strange(Path(place))], 1.0) == 0
+
+
+def test_notes_of_an_owner_that_are_no_text_are_none(temporary: Path) -> None:
+    home = a_home(temporary / f"claynet-{USER}")
+    (home / "elsewhere").write_bytes(b"\xff\xfe\n")
+    assert noted(home) == {}

@@ -9,12 +9,16 @@ from pathlib import Path
 import pytest
 
 from claynet.actors.ports import SECOND
+from claynet.sim.durations import Distribution
 from claynet.sim.scenario.plan import (
     At,
     CrashEvent,
     Expectation,
     LeftoversExpected,
+    LinkChange,
+    LinkQuality,
     MetricExpected,
+    NetworkPlan,
     TasksExpected,
     When,
     WhyExpected,
@@ -23,8 +27,11 @@ from claynet.sim.scenario.reader import load
 from claynet.sim.watch.expect import Leftovers, Verdict, make_checks
 from claynet.sim.watch.hub import EventHub, Subscriber
 from claynet.sim.watch.metrics import METRICS, Metrics, TasksDone
+from claynet.sim.watch.results import Results
 from claynet.sim.watch.triggers import Triggers
 from claynet.sim.watch.why import MOST_ENTRIES, Reasons
+from claynet.sim.wire.links import Links
+from claynet.sim.wire.memory import MemoryBlobs
 from tests.scenario.samples import write
 
 
@@ -227,3 +234,36 @@ def test_a_trigger_fires_once_for_the_first_task_that_is_so_far(tmp_path: Path) 
     assert fired == [1, 2]
     story.subtask("s4", "finished", task="t1")
     assert fired == [1, 2]
+
+
+def test_why_knows_who_stayed_silent_and_who_was_not_chosen(tmp_path: Path) -> None:
+    silent = WhyExpected("silent", "pow", ("liars-0",), "silent", None)
+    not_chosen = WhyExpected("not chosen", "pow", ("honest-0",), "not_chosen", None)
+    story = Story(tmp_path, silent, not_chosen)
+    story.task("t1", "waiting")
+    story.hub.sink("requestors-0").emit("offer", task="t1", name="pow", provider="id-of-honest-0", price=1, score=1.0)
+    assert [verdict.ok for verdict in story.verdicts()] == [True, True]
+    story.subtask("s1", "assigned", provider="honest-0")
+    assert [verdict.ok for verdict in story.verdicts()] == [True, False]
+
+
+def test_results_of_names_that_cannot_be_here_are_told_and_cost_no_other(tmp_path: Path) -> None:
+    blobs = MemoryBlobs()
+    files = [[name, blobs.put(name.encode()), len(name)] for name in ("good.out", "x" * 300, "y" * 250)]
+    results = Results()
+    results.on_event("results", 0, "requestor", {"name": "pow", "id": "0123456789", "files": files, "problem": ""})
+    results.write(tmp_path, lambda _node: blobs)
+    folder = tmp_path / "requestor" / "pow-01234567"
+    assert {path.name for path in folder.iterdir()} == {"good.out", "y" * 250}
+    assert folder.with_name("pow-01234567.problem").read_text() == f"{'x' * 300}: File name too long\n"
+
+
+def test_a_change_of_links_is_taken_back_and_not_its_equal() -> None:
+    links = Links(NetworkPlan("simulated", LinkQuality(Distribution.constant(1), None, 0.0)))
+    slow, fast = (LinkChange(latency=Distribution.constant(latency)) for latency in (500, 10))
+    links.change(("a",), ("b",), slow)
+    links.change(("a",), ("b",), fast)
+    undo = links.change(("a",), ("b",), slow)
+    assert links.quality("a", "b").latency == Distribution.constant(500)
+    undo()
+    assert links.quality("a", "b").latency == Distribution.constant(10)
