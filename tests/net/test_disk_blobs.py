@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import resource
 import subprocess
@@ -294,3 +295,20 @@ def test_a_copy_to_another_file_system_is_whole(blobs: DiskBlobs) -> None:
             assert copied.read() == data
     finally:
         os.close(number)
+
+
+def test_blobs_leave_the_disk_its_reserve_and_what_is_here_stays(folder: Path, tmp_path: Path) -> None:
+    data = b"here already"
+    digest = DiskBlobs(folder).put(data)
+    full = DiskBlobs(folder, reserve=1 << 60)
+    file = tmp_path / "file"
+    file.write_bytes(b"another")
+    other = digest_of(b"another")
+    for write in (lambda: full.put(b"another"), lambda: full.put_file(file), lambda: full.extend(other, 0, b"an", 7)):
+        with pytest.raises(OSError, match="stay free") as caught:
+            write()
+        assert caught.value.errno == errno.ENOSPC
+    assert full.partial(other) == 0
+    assert full.put(data) == digest
+    assert full.read(digest, 0, 100) == data
+    assert DiskBlobs(folder, reserve=1 << 10).extend(other, 0, b"another", 7)

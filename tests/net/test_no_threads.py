@@ -7,11 +7,17 @@ import errno
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from claynet.actors.ports import LinkDown, LinkFailed, LinkId, NodeId
+from claynet.actors.config import NodeConfig
+from claynet.actors.messages import SendTo
+from claynet.actors.ports import SECOND, ActorFailed, Address, JobDone, LinkDown, LinkFailed, LinkId, NodeId, Outcome
+from claynet.actors.shell import Shell, spawn_child
+from claynet.actors.world import Ports
 from claynet.net.link.calling import Calling
 from claynet.net.link.gate import Open
 from claynet.net.link.handshake import HandshakeError
@@ -23,6 +29,8 @@ from claynet.net.link.relay_records import Wanted
 from claynet.net.link.relayed import RelayedSocket
 from claynet.net.link.running import Running
 from claynet.net.link.tls import TlsStream
+from claynet.net.live import LiveNode
+from claynet.net.threads.thread_jobs import ThreadJobs
 from claynet.net.threads.threads_system import ThreadsSystem
 from tests.net.conftest import PATIENCE, Heard
 from tests.net.p2p_nodes import LIMITS, Node, linked
@@ -139,3 +147,67 @@ def test_a_relay_that_cannot_say_goodbye_hangs_up() -> None:
     with no_threads():
         relay.close()
     assert one.done == other.done == ["abort"]
+
+
+def test_a_shell_that_cannot_be_started_is_told_of_to_its_parent(system: ThreadsSystem, listen: Callable[[str], Heard]) -> None:
+    parent = listen("parent")
+    ports = cast(Ports, SimpleNamespace(system=system))
+    with no_threads():
+        spawn_child(ports, Address("parent"), Shell, address=Address("parent/child"))
+    failed = parent.first(ActorFailed)
+    assert failed.address == "parent/child"
+    assert "thread" in failed.error
+    spawn_child(ports, Address("parent"), Shell, address=Address("parent/child"))
+    system.stop(Address("parent/child"))
+
+
+class Done:
+    """Work that is done at once."""
+
+    def run(self) -> Outcome:
+        return Outcome("ok")
+
+    def kill(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("kind", ["compute", "probe", "stop"])
+def test_a_job_without_a_thread_ends_and_the_next_one_runs(system: ThreadsSystem, listen: Callable[[str], Heard], kind: str) -> None:
+    heard = listen("boss")
+    jobs = ThreadJobs(system, workers=2)
+    with no_threads():
+        jobs.submit("a/1", kind, Done(), 60 * SECOND, Address("boss"))
+    assert heard.first(JobDone).outcome.code == "no_thread"
+    jobs.submit("a/2", kind, Done(), 60 * SECOND, Address("boss"))
+    assert [done.outcome.code for done in heard.count(2)] == ["no_thread", ""]
+    jobs.close()
+
+
+class Told:
+    """An event sink that can be waited for."""
+
+    def __init__(self) -> None:
+        self.heard = Heard()
+
+    def emit(self, kind: str, **fields: object) -> None:
+        self.heard.add((kind, fields))
+
+    def first(self, kind: str) -> dict[str, object]:
+        return cast(dict[str, object], self.heard.until(lambda told: next((fields for name, fields in told if name == kind), None)))
+
+
+def test_a_node_whose_sessions_cannot_be_started_deals_with_peers_later(tmp_path: Path) -> None:
+    told, other = Told(), Told()
+    nodes = [
+        LiveNode(tmp_path / name, NodeConfig(name=name), lambda _folder, _blobs: {}, sink) for name, sink in (("a", told), ("b", other))
+    ]
+    with nodes[0] as a, nodes[1] as b:
+        system, switchboard = a.node.ports.system, a.node.switchboard
+        with no_threads():
+            system.tell(switchboard, SendTo(b.node_id, b"lost"))
+            assert "could not be started" in str(told.first("actor_failed")["error"])
+        up = threading.Event()
+        a.network.dial("127.0.0.1", b.port, linked=lambda _: up.set())
+        assert up.wait(PATIENCE)
+        system.tell(switchboard, SendTo(b.node_id, b"no frame"))
+        assert other.first("misuse")["peer"] == a.node_id
