@@ -18,6 +18,8 @@ from claynet.sim.options import Progress
 
 GAP = 5 * SECOND
 """Real time between two lines."""
+FIRST = 2 * SECOND
+"""Real time before the first: a shorter run is silent."""
 _FAST_GAP = SECOND // 8
 """Real time between two states of the live line."""
 
@@ -30,11 +32,11 @@ def line(progress: Progress) -> str:
 
 
 class LineProgress:
-    """A line now and then, for logs. The first comes after one gap, so that a short run is silent."""
+    """A line now and then, for logs. A short run is silent."""
 
     def __init__(self, title: str, stream: TextIO, now: Callable[[], int] = time.monotonic_ns) -> None:
         self._title, self._stream, self._now = title, stream, now
-        self._last = now()
+        self._last = now() - GAP + FIRST
 
     def __call__(self, progress: Progress) -> None:
         """Take one state."""

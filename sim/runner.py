@@ -60,6 +60,8 @@ def run_scenario(plan: Plan, options: RunOptions, real: RealParts | None = None)
     if options.replay is not None:  # needs nothing of the machine, and leaves nothing
         tape = Tape.read(options.replay)
         return _run(plan, replace(options, calibration=_calibration_of(tape, options.replay)), tape, real)
+    if options.out is not None:
+        (options.out / _TAPE).unlink(missing_ok=True)  # an earlier run's
     sweep(plan.environments())
     try:
         preflight(plan, options.on_note)
@@ -71,7 +73,7 @@ def run_scenario(plan: Plan, options: RunOptions, real: RealParts | None = None)
 def _run(plan: Plan, options: RunOptions, tape: Tape | None, real: RealParts | None) -> Report:
     first = _Attempt(plan, options, tape, real).run()
     if _is_checked(plan, options, first):
-        again = _Attempt(plan, replace(options, out=None, on_progress=None), None, None).run()
+        again = _Attempt(plan, replace(options, out=None), None, None).run()
         if again.fields["trace_hash"] == first.fields["trace_hash"]:
             first = replace(first, is_checked=True)
         else:
@@ -81,6 +83,7 @@ def _run(plan: Plan, options: RunOptions, tape: Tape | None, real: RealParts | N
     return first
 
 
+_TAPE = "tape.msgpack"
 _DIVERGED = {"name": "self-check", "ok": False, "detail": "a second run of the same file and seed gave another trace"}
 
 
@@ -233,13 +236,14 @@ class _Bugs:
 
 def _write(plan: Plan, options: RunOptions, out: Path, report: Report) -> None:
     (out / "report.json").write_text(report.to_json() + "\n", encoding="utf-8")
-    command = ["claynet", "run", str(plan.file), "--seed", str(plan.seed), "--mode", plan.mode]
+    command = ["claynet", "run", str(plan.file.resolve()), "--seed", str(plan.seed), "--mode", plan.mode]
     command += ["--env", plan.env_override] if plan.env_override else []
+    command += ["--transport", plan.network.transport] if plan.mode == "real" and plan.isolate == "none" else []
     command += ["--isolate", plan.isolate] if plan.isolate != "none" else []
-    tape = out / "tape.msgpack"
+    tape = out / _TAPE
     if options.replay is not None or tape.exists():
-        command += ["--replay", str(options.replay or tape)]
-    elif options.calibration is not None:
-        command += ["--calibrate", str(options.calibration.source)]
+        command += ["--replay", str((options.replay or tape).resolve())]
+    elif options.calibration is not None and options.calibration.source is not None:
+        command += ["--calibrate", str(options.calibration.source.resolve())]
     text = f"# claynet {claynet.__version__}\n{shlex.join(command)}\n"
     (out / "replay.sh").write_text(text, encoding="utf-8")

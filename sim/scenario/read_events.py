@@ -126,7 +126,7 @@ class EventReader:
 
 
 def check_times(sections: list[Item], at_most: int) -> None:
-    """Refuse what would happen only after the end of the run (`at` of events, `start` of tasks)."""
+    """Refuse what would happen only after the end of the run (`at` of events, `start` of tasks and of their repeats)."""
     for item in sections:
         if not isinstance(item.node, Mapping):
             continue
@@ -141,3 +141,20 @@ def check_times(sections: list[Item], at_most: int) -> None:
             if late:
                 message = f"is after the end of the run (at_most {units.format_duration(at_most)})"
                 item.problems.add(entry[0], f"{item.path}.{key}", message)
+                break
+        else:
+            _check_repeats(item, item.node, at_most)
+
+
+def _check_repeats(item: Item, node: Mapping, at_most: int) -> None:
+    values = {key: node.entries[key][1] for key in ("start", "repeat", "every") if key in node.entries}
+    if "repeat" not in values or "every" not in values or not all(isinstance(value, Scalar) for value in values.values()):
+        return
+    given = {key: value.value for key, value in values.items() if isinstance(value, Scalar)}
+    try:
+        last = units.duration(given.get("start", 0)) + units.duration(given["every"]) * (int(given["repeat"] or 0) - 1)
+    except (units.UnitError, ValueError, TypeError):
+        return  # already a finding of its own
+    if last > at_most:
+        message = f"the last of {given['repeat']} would start after {units.format_duration(last)}, and the run ends after"
+        item.problems.add(node.entries["every"][0], f"{item.path}.every", f"{message} {units.format_duration(at_most)} (at_most)")

@@ -11,12 +11,14 @@ from typing import Literal
 from claynet.actors import units
 from claynet.actors.events import TASK_FINAL
 from claynet.actors.nearest import nearest
+from claynet.actors.rules import RULES
 from claynet.sim.scenario.fields import Item, Section, one_of, positive_duration, text, whole
 from claynet.sim.scenario.plan import Expectation, LeftoversExpected, MetricExpected, NodePlan, TaskPlan, TasksExpected, WhyExpected
 from claynet.sim.scenario.selectors import Selectors
 from claynet.sim.watch.metrics import METRICS
 
 FORMS = ("tasks", "metric", "why", "leftovers")
+_RULES = {rule.name for rule in RULES} | {"silent"}
 RELATIONS: tuple[Literal["equals", "at_least", "at_most"], ...] = ("equals", "at_least", "at_most")
 
 
@@ -71,7 +73,8 @@ class ExpectReader:
     def _metric(self, section: Section) -> MetricExpected | None:
         metric = section.needed("metric", one_of(METRICS, "metric"), "")
         given = [relation for relation in RELATIONS if section.has(relation)]
-        values = {relation: section.optional(relation, _amount) for relation in RELATIONS}
+        number = _amount if metric.startswith("tokens_") else whole()
+        values = {relation: section.optional(relation, number) for relation in RELATIONS}
         if len(given) != 1:
             section.wrong(f"needs exactly one of {', '.join(RELATIONS)}")
             return None
@@ -85,7 +88,7 @@ class ExpectReader:
             return None
         task = self._task(inner, "task")
         providers = self._selectors.some(inner.required("provider"), _is_provider, "is no provider: its role is requestor")
-        rule = inner.needed("rule", text, "")
+        rule = inner.needed("rule", _rule, "")
         inner.close()
         if count is not None and providers and count > len(providers):
             section.wrong(f"more than the {len(providers)} providers named", key="count")
@@ -113,6 +116,15 @@ def _count(section: Section) -> int | None:
 
     count = section.value("count", parse, -1)
     return None if count == -1 else count
+
+
+def _rule(value: object) -> str:
+    """Environments and apps may have rules of their own; one that is almost a known one is a slip of the pen."""
+    rule = text(value)
+    close = "" if rule in _RULES else nearest(rule, _RULES)
+    if close.startswith("did you mean"):
+        raise units.UnitError(f"unknown rule {rule!r}", close)
+    return rule
 
 
 def _amount(value: object) -> int:

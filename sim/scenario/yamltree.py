@@ -22,8 +22,10 @@ MOST_VALUES = 50_000
 MOST_DEPTH = 32
 
 _INT = re.compile(r"[-+]?[0-9]+")
+_BASES = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)([eE][-+]?[0-9]+)?")
-_WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None, "true": True, "True": True, "false": False, "False": False}
+_WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None, "true": True, "True": True, "TRUE": True}
+_WORDS |= {"false": False, "False": False, "FALSE": False}
 _MOST_DIGITS = 30
 _TEXT_TAG = "tag:yaml.org,2002:str"
 
@@ -210,6 +212,8 @@ class _Builder:
             return text
         if _INT.fullmatch(text):
             return int(text)
+        if _BASES.fullmatch(text):
+            return int(text, 0)
         return float(text) if _FLOAT.fullmatch(text) else text
 
 

@@ -100,7 +100,7 @@ class PacedJobs(VirtualJobs):
             return needed <= elapsed
 
     def _outcome(self, job: Pending) -> Outcome:
-        future = self._running.pop(job.job_id)
+        future = self._running[job.job_id]  # it is there until this is over: an interruption in between has it given up
         while True:
             try:
                 outcome, took = future.result(timeout=min(self._heed, SECOND) / SECOND)
@@ -112,6 +112,7 @@ class PacedJobs(VirtualJobs):
                     self._workers.give_up_one()
                     outcome = TIMED_OUT
                     break
+        del self._running[job.job_id]
         self._started.pop(job.job_id, None)
         if self._real_durations is not None and outcome != TIMED_OUT:  # that would measure the limit, not the job
             self._real_durations(job.job_id, job.kind, took)

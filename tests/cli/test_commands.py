@@ -62,8 +62,8 @@ def test_progress_is_a_line_now_and_then() -> None:
         clock[0] = second * SECOND
         show(Progress(second * 90 * SECOND, second, 20, second * 4, 8))
     assert stream.getvalue().splitlines() == [
-        "pow 7m30s: 5 of 20 tasks, 20 subtasks done, 8 nodes up",
-        "pow 15m: 10 of 20 tasks, 40 subtasks done, 8 nodes up",
+        "pow 3m: 2 of 20 tasks, 8 subtasks done, 8 nodes up",
+        "pow 10m30s: 7 of 20 tasks, 28 subtasks done, 8 nodes up",
     ]
 
 

@@ -78,3 +78,18 @@ def test_the_final_results_are_kept_and_are_those_of_the_replay(recorded, tmp_pa
 def test_no_process_is_left(recorded):
     assert recorded[1]["leftovers"]["processes"] == 0
     assert not recorded[2]
+
+
+def test_the_command_runs_it_again_and_replays_no_earlier_runs_tape(tmp_path):
+    out = tmp_path / "out"
+    file = SCENARIOS / "zero-price.yaml"
+    out.mkdir()
+    (out / "tape.msgpack").write_bytes(b"of an earlier run")
+    code, report = claynet("run", file, "--mode", "virtual", "--env", "model", "--out", out)
+    assert code == 0, report
+    assert not (out / "tape.msgpack").exists()
+    command = (out / "replay.sh").read_text().splitlines()[1].split()
+    assert command[:3] == ["claynet", "run", str(file)]
+    assert "--replay" not in command
+    code, again = claynet(*command[1:])
+    assert (code, again["trace_hash"]) == (0, report["trace_hash"])

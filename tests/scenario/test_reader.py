@@ -171,3 +171,13 @@ def test_a_plan_does_not_depend_on_where_the_folder_is(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         digests.add(load(write(tmp_path / name)).digest())
     assert len(digests) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("TRUE", True), ("FALSE", False), ("0x1F", 31), ("0o17", 15), ("017", 17), ("0xG", "0xG"), ("0o8", "0o8"), ("yes", "yes")],
+)
+def test_scalars_are_those_of_the_core_schema(tmp_path: Path, text: str, value: object) -> None:
+    plan = load(write(tmp_path, FULL.replace("params: {difficulty: 12", f"params: {{difficulty: {text}")))
+    assert json.loads(plan.tasks[0].params_json)["difficulty"] == value
+    assert type(json.loads(plan.tasks[0].params_json)["difficulty"]) is type(value)

@@ -22,6 +22,14 @@ def findings(path: Path, overrides: Overrides | None = None) -> tuple[ScenarioEr
 
 # (what is replaced, by what) -> line, key, part of the text
 CASES = [
+    (
+        ("repeat: 3, every: 10s", "repeat: 100, every: 1m"),
+        24,
+        "tasks[0].every",
+        "the last of 100 would start after 1h39m1s, and the run ends",
+    ),
+    (("rule: price", "rule: prise"), 33, "expect[3].why.rule", "unknown rule 'prise'; did you mean 'price'?"),
+    (("accepted_wrong, equals: 0", "accepted_wrong, equals: 6tok"), 31, "expect[1].equals", "expected a whole number"),
     (("count: 5", "cuont: 5"), 19, "nodes[1].cuont", "unknown key; did you mean 'count'?"),
     (("count: 5, ", ""), 19, "nodes[1]", "the key 'count' is missing"),
     (("count: 5", "count: 0"), 19, "nodes[1].count", "must be at least 1, not 0"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 
 import pytest
@@ -326,3 +328,22 @@ def test_work_that_does_not_heed_its_kill_cannot_hang_the_run(begin):
     world.system.run()
     release.set()
     assert world.box.heard == [(100 * MS, "n#1/deaf", Outcome("timed_out"))]
+
+
+def test_an_interruption_while_a_job_is_waited_for_leaves_nothing_to_trip_over(begin):
+    world = begin(paced)
+    killed = threading.Event()
+
+    def interrupts():
+        os.kill(os.getpid(), signal.SIGINT)  # as Ctrl-C does, while the main thread waits for this very job
+        killed.wait(PATIENCE)
+        return DONE
+
+    work = Doing(interrupts)
+    work.kill = killed.set
+    world.jobs.submit("n#1/compute", "compute", work, 60_000 * MS, BOSS)
+    with pytest.raises(KeyboardInterrupt):
+        world.system.run()
+    world.jobs.close()
+    assert killed.is_set()
+    assert world.box.heard == []
