@@ -105,10 +105,8 @@ def _serve(plan: Plan, environment: Environment, app: AppPlan) -> None:
     if isinstance(runnable, Refusal):
         raise PreflightError(plan, key, "", f"{app.name}: {runnable.detail}", "install the app here, or name its `module:`")
     backend = environment.backend(runnable, "requestor", f"preflight/{app.key}", f"requestor/{app.key}")
-    try:
-        outcome = backend.start().run()
-    finally:
-        backend.stop().run()
+    outcome = backend.start().run()  # when that is interrupted its environment ends it at once: it is not asked to end
+    backend.stop().run()
     if outcome.code == "image_missing":
         raise PreflightError(plan, key, "", f"{app.name}: {_text(outcome)}", "or say with `build:` from which folder")
     if not outcome.ok:
