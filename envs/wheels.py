@@ -16,6 +16,7 @@ from importlib.metadata import requires
 from pathlib import Path
 
 import claynet
+from claynet.envs.requirements import read_requirements
 
 _KINDS = frozenset({".py", ".pyi", ".proto", ".typed", ".json"})
 _BEGINNING = (1980, 1, 1, 0, 0, 0)
@@ -24,17 +25,22 @@ _LIMIT = 300
 
 
 class WheelError(Exception):
-    """The wheels cannot be had; the text is what pip said."""
+    """The wheels cannot be had; the text is what pip said, or what is wrong with the requirements."""
 
 
 def gather_wheels(folder: Path, requirements: Path | None, python: str) -> None:
     """Fill a folder with everything to install claynet and a requirements file on that Python (`3.11`). Raises WheelError."""
-    own = write_own_wheel(folder)
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--dest", str(folder)]
-    command += ["--only-binary=:all:", "--python-version", python, str(own)]
-    command += ["--requirement", str(requirements)] if requirements is not None else []
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT, check=False)
+        wanted = read_requirements(requirements) if requirements is not None else ()
+    except ValueError as error:
+        raise WheelError(str(error)) from None
+    folder = folder.resolve()
+    own = write_own_wheel(folder)
+    # -P and another folder to be in: where a user builds there may be the app's own pip.py, or files named like requirements
+    command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--dest", str(folder)]
+    command += ["--only-binary=:all:", "--python-version", python, "--", str(own), *wanted]
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=_LIMIT, check=False)
     except subprocess.TimeoutExpired:
         raise WheelError(f"pip did not finish in {_LIMIT} s") from None
     if done.returncode:
