@@ -17,7 +17,8 @@ from claynet.actors import descriptors
 from claynet.envs.docker_base import Say, build, ensure_base
 from claynet.envs.docker_engine import Engine, EngineProblem
 from claynet.envs.image_facts import SAMPLE_BYTES, SAMPLE_LABEL, read_sample
-from claynet.envs.npm_packages import LOCK, MODULES, NpmError, gather_packages
+from claynet.envs.npm_lock import LOCK, NpmError
+from claynet.envs.npm_packages import MODULES, gather_packages
 from claynet.envs.owner import alone, this_process
 from claynet.envs.wheels import WheelError, gather_wheels
 

@@ -42,7 +42,7 @@ def read_requirements(path: Path) -> tuple[str, ...]:
         text = " ".join(_COMMENT.sub("", line).split())
         problem = _problem(text)
         if problem:
-            raise ValueError(f"{path.name}:{number}: {ascii(text[:60])}: {problem}")
+            raise ValueError(f"{path.name}:{number}: {text[:60]!a}: {problem}")
         found.append(text)
     return tuple(filter(None, found))
 
