@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from claynet.actors import descriptors
+from claynet.envs.build_context import copy_context, demand_no_links
 from claynet.envs.docker_base import Say, build, ensure_base
 from claynet.envs.docker_engine import Engine, EngineProblem
 from claynet.envs.image_facts import SAMPLE_BYTES, SAMPLE_LABEL, read_sample
-from claynet.envs.npm_lock import LOCK, NpmError
+from claynet.envs.npm_lock import LOCK, MANIFEST, NpmError
 from claynet.envs.npm_packages import MODULES, gather_packages
 from claynet.envs.owner import alone, this_process
 from claynet.envs.wheels import WheelError, gather_wheels
@@ -32,6 +32,7 @@ _BUILDS = "build"
 _PATIENCE = 300.0
 """Seconds that one step of a build may be silent."""
 _NOT_COPIED = ("__pycache__", ".git", _WHEELS, MODULES)
+_READ_HERE = (_DESCRIPTOR, _SAMPLE, _REQUIREMENTS, LOCK, MANIFEST, "Dockerfile", ".dockerignore")
 
 
 class BuildError(Exception):
@@ -82,6 +83,7 @@ def build_app(folder: Path, engine: Engine, say: Say, descriptor: Path | None = 
 
 
 def _build(folder: Path, engine: Engine, say: Say, descriptor: Path | None) -> Built:
+    demand_no_links(folder, _READ_HERE)
     path = descriptor or folder / _DESCRIPTOR
     found, fields = _described(path)
     image = _image(found, path)
@@ -92,7 +94,7 @@ def _build(folder: Path, engine: Engine, say: Say, descriptor: Path | None) -> B
         base = ensure_base(engine, say)
         with this_process().folder("build-") as scratch:
             context = scratch / "context"
-            shutil.copytree(folder, context, ignore=shutil.ignore_patterns(*_NOT_COPIED))
+            copy_context(folder, context, _NOT_COPIED)
             _gather(context, image, engine, base, say)
             say(f"{image}: building on {base}")
             arguments = {"BASE_IMAGE": base, "PIP_ARGS": "--no-index --find-links=/tmp/build"}
