@@ -17,6 +17,7 @@ from claynet.envs.docker_engine import ENGINE
 from claynet.envs.identity import hardware, identified
 from claynet.envs.lifecycle import KILLED, FixedWork
 from claynet.envs.usage import OnUsage, no_usage
+from claynet.envs.workspace import FileLimits
 from claynet.proto import layout
 
 UNSUPPORTED = "unsupported"
@@ -35,11 +36,14 @@ class DockerGpuEnvironment(DockerCpuEnvironment):
         *,
         settings: DockerSettings,
         start_limit: int = 15 * SECOND,
+        limits: FileLimits | None = None,
         on_usage: OnUsage = no_usage,
     ) -> None:
         if settings.gpus is None:
             raise ValueError("docker_gpu needs to be told which GPUs its containers are given")
-        super().__init__(data_dir, blobs, settings=settings, start_limit=start_limit, on_usage=on_usage, name=layout.DOCKER_GPU)
+        super().__init__(
+            data_dir, blobs, settings=settings, start_limit=start_limit, limits=limits, on_usage=on_usage, name=layout.DOCKER_GPU
+        )
         self._gpus = settings.gpus
 
     def benchmark(self) -> Work:

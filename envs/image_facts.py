@@ -19,6 +19,8 @@ SAMPLE_LABEL = "claynet.sample"
 """A sample task as JSON, by which the image can be checked."""
 SAMPLE_BYTES = 16 * 1024
 """The longest sample that goes into a label."""
+_MOST_SUBTASKS = 1_000_000
+"""The rules go through all of them: a label must not keep a check busy for ever."""
 _NEAR = 3
 
 
@@ -91,4 +93,7 @@ def read_sample(text: str) -> SampleTask:
         raise ValueError("nested too deeply") from error
     if not isinstance(value, dict):
         raise ValueError("an object is wanted")
-    return SampleTask.from_json(value)
+    sample = SampleTask.from_json(value)
+    if sample.max_subtasks > _MOST_SUBTASKS:
+        raise ValueError(f"max_subtasks: at most {_MOST_SUBTASKS}")
+    return sample

@@ -17,6 +17,7 @@ from typing import Protocol, cast
 from claynet.actors.environment import Placement, Runnable
 from claynet.actors.ports import SECOND, Blobs, Outcome, Side, Work
 from claynet.envs.docker_cpu import DockerCpuEnvironment, DockerSettings
+from claynet.envs.workspace import FileLimits
 from claynet.proto import layout
 from claynet.taskapi.errors import AppFailed, CallCancelled, DeadlineExceeded, NotOffered, NotServing, ServiceUnavailable, TaskApiError
 
@@ -25,6 +26,8 @@ _LOOK = 0.02
 _ERRORS: Mapping[str, type[TaskApiError]] = {
     kind.status: kind for kind in (AppFailed, ServiceUnavailable, DeadlineExceeded, CallCancelled, NotOffered)
 }
+_LIMITS = FileLimits(file_bytes=64 * 1024**2, total_bytes=256 * 1024**2)
+"""Of what is collected at once: it may go to this process's memory, and an image that is checked may be anybody's."""
 _HINTS = (
     (("Read-only file system", "EROFS"), "an image's root is read-only here: write to the work dir, or to /tmp"),
     (("Permission denied", "EACCES"), "containers run as user {user}, never as root: let it read all that it needs"),
@@ -56,7 +59,7 @@ class ImageLauncher:
 
     def __init__(self, image: str, folder: Path, blobs: Blobs, *, start: float, settings: DockerSettings | None = None) -> None:
         """`image` is a name or an id; `start` is how many seconds a service may take until it serves."""
-        self._environment = DockerCpuEnvironment(folder, blobs, settings=settings, start_limit=int(start * SECOND))
+        self._environment = DockerCpuEnvironment(folder, blobs, settings=settings, start_limit=int(start * SECOND), limits=_LIMITS)
         self._blobs = blobs
         self._folder = folder
         self._runnable = Runnable(env=self._environment.name, image=image)

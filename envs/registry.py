@@ -25,6 +25,7 @@ from claynet.envs.owner import Outside
 from claynet.envs.process_options import ProcessOptions
 from claynet.envs.resolve import AppTable
 from claynet.envs.usage import OnUsage, no_usage
+from claynet.envs.workspace import FileLimits
 from claynet.proto import layout
 
 ENVIRONMENTS_GROUP = "claynet.environments"
@@ -56,6 +57,8 @@ class EnvironmentSettings:
     """Names the run that this node is part of: what is made outside (containers) is labelled with it."""
     on_usage: OnUsage = no_usage
     """Told what each service used."""
+    limits: FileLimits = field(default_factory=FileLimits)
+    """What is collected of a work dir at once: whoever keeps `blobs` in memory has less room for it than a disk."""
 
 
 class ImageError(Exception):
@@ -144,7 +147,7 @@ def _model(settings: EnvironmentSettings) -> Environment:
 def _inproc(settings: EnvironmentSettings) -> Environment:
     from claynet.envs.inproc import InprocEnvironment
 
-    return InprocEnvironment(settings.data_dir, settings.blobs, settings.table, settings.guard)
+    return InprocEnvironment(settings.data_dir, settings.blobs, settings.table, settings.guard, limits=settings.limits)
 
 
 def _process(settings: EnvironmentSettings) -> Environment:
@@ -158,6 +161,7 @@ def _process(settings: EnvironmentSettings) -> Environment:
         settings.table,
         start_limit=settings.start_limit,
         module_path=settings.module_path,
+        limits=settings.limits,
         disk=chosen.disk,
         reserve=chosen.reserve,
         on_usage=settings.on_usage,
@@ -171,7 +175,12 @@ def _docker_cpu(settings: EnvironmentSettings) -> Environment:
     assert isinstance(chosen, DockerOptions)
     docker = DockerSettings(limits=chosen.limits(), user=chosen.user, reserve=chosen.reserve, run=settings.run)
     return DockerCpuEnvironment(
-        settings.data_dir, settings.blobs, settings=docker, start_limit=settings.start_limit, on_usage=settings.on_usage
+        settings.data_dir,
+        settings.blobs,
+        settings=docker,
+        start_limit=settings.start_limit,
+        limits=settings.limits,
+        on_usage=settings.on_usage,
     )
 
 
@@ -183,7 +192,12 @@ def _docker_gpu(settings: EnvironmentSettings) -> Environment:
     assert isinstance(chosen, GpuOptions)
     docker = DockerSettings(limits=chosen.limits(), user=chosen.user, reserve=chosen.reserve, gpus=chosen.request(), run=settings.run)
     return DockerGpuEnvironment(
-        settings.data_dir, settings.blobs, settings=docker, start_limit=settings.start_limit, on_usage=settings.on_usage
+        settings.data_dir,
+        settings.blobs,
+        settings=docker,
+        start_limit=settings.start_limit,
+        limits=settings.limits,
+        on_usage=settings.on_usage,
     )
 
 

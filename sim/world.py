@@ -17,6 +17,7 @@ from claynet.actors.node import Node, build_node
 from claynet.actors.ports import Blobs, Entropy, FileRef, NodeId, Signer
 from claynet.actors.world import Ports
 from claynet.envs.registry import EnvironmentSettings
+from claynet.envs.workspace import FileLimits
 from claynet.sim.engine import Engine
 from claynet.sim.node_parts import app_table, descriptors_of, environment_of, module_path, sources_of
 from claynet.sim.run_world import Elsewhere
@@ -25,6 +26,9 @@ from claynet.sim.side_logs import UsageLog
 from claynet.sim.watch.hub import EventHub
 from claynet.sim.wire.memory import MemoryBlobs, MemoryStore
 from claynet.sim.wire.wiring import LinkFaults, Wiring
+
+_LIMITS = FileLimits(file_bytes=256 * 1024**2, total_bytes=1024**3)
+"""Of what is collected at once: every node's files are in this process's memory, where a sparse file is as large as it says."""
 
 
 class _Place:
@@ -227,6 +231,7 @@ class SimWorld:
             module_path=module_path(self.plan),
             options=plan.options,
             on_usage=self._usage.of(plan.name),
+            limits=_LIMITS,
         )
         environment = environment_of(plan, settings, self._entropy.stream(f"behaviour/{plan.name}"), self._hub.sink(plan.name))
         return _Place(plan, self._wiring.signer(plan.name), blobs, environment)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ import pytest
 from claynet.actors.environment import Runnable
 from claynet.envs import registry
 from claynet.envs.resolve import AppTable, split_tag
-from tests.envs.harness import APPS, MemoryBlobs, ok
+from claynet.envs.workspace import FileLimits
+from tests.envs.harness import APPS, MemoryBlobs, code, ok
 
 BUILT_IN = {"model": (True, False), "inproc": (True, True), "process": (False, True)}
 
@@ -26,6 +28,16 @@ def test_built_in_environments_are_made_by_name(name: str, tmp_path: Path) -> No
     assert environment.name == name
     ok(environment.probe().run())
     environment.close()
+
+
+@pytest.mark.parametrize("name", ["inproc", "process", "docker_cpu", "docker_gpu"])
+def test_each_collects_no_more_than_it_is_told(name: str, tmp_path: Path) -> None:
+    settings = registry.EnvironmentSettings(tmp_path, MemoryBlobs(), AppTable(APPS), limits=FileLimits(file_bytes=10))
+    with closing(registry.find(name).make(settings)) as environment:
+        backend = environment.backend(Runnable(env=name, image="parts:1"), "provider", "r", "work")
+        ok(backend.place([], ["."]).run())
+        (tmp_path / "work" / "large").write_bytes(bytes(11))
+        assert code(backend.collect(".", ["large"]).run()) == "too_large"
 
 
 def test_an_unknown_environment_is_told_with_those_that_there_are() -> None:

@@ -69,6 +69,13 @@ def leak(task, subtask_id):
     return f"{subtask_id}/result"
 
 
+def holes(task, subtask_id):
+    """A result of a gigabyte that takes no room on the disk."""
+    with (task.scratch(subtask_id) / "result").open("wb") as file:
+        file.truncate(1024**3)
+    return f"{subtask_id}/result"
+
+
 class Once(Requestor):
     """One part, accepted whatever it is."""
 
@@ -96,6 +103,7 @@ def leave():
 DOTS = App("tests/bad", Requestor, lambda: Climber(dots))
 ABSOLUTE = App("tests/bad", Requestor, lambda: Climber(absolute))
 LINK = App("tests/bad", Requestor, lambda: Climber(link))
+HOLES = App("tests/bad", Requestor, lambda: Climber(holes))
 LEAKS = App("tests/bad", Once, lambda: Climber(leak))
 HANGS = App("tests/bad", hang, lambda: Climber(dots))
 LEAVES = App("tests/bad", leave, lambda: Climber(dots))

@@ -49,6 +49,15 @@ def test_a_result_path_outside_the_work_dir_is_a_failed_subtask_with_that_reason
         assert "unsafe" in reason.lower() or "outside" in reason or "link" in reason, reason
 
 
+def test_a_result_that_is_too_large_for_this_process_is_a_failed_subtask_with_that_reason(tmp_path):
+    file = scenario(tmp_path, "HOLES", "virtual", "inproc")
+    code, report = claynet("run", file, "--out", tmp_path / "out", "--self-check", "off", PYTHONPATH=str(ROOT))
+    assert (code, report["subtasks"]["failed"]) == (0, 3), report
+    reasons = [event["reason"] for event in trace(tmp_path / "out") if event["kind"] == "subtask" and event["state"] == "failed"]
+    assert len(reasons) == 3
+    assert all("1073741824 bytes" in reason for reason in reasons), reasons
+
+
 def test_an_app_that_escapes_the_fence_is_found_by_the_self_check(tmp_path):
     file = scenario(tmp_path, "LEAKS", "virtual", "inproc")
     file.write_text(file.read_text().replace("state: failed", "state: finished"))
