@@ -88,7 +88,7 @@ def _pull(engine: Engine, name: str) -> str:
     def pull() -> None:
         try:
             with engine.api() as api:
-                for step in api.pull(name.rpartition(":")[0], tag=name.rpartition(":")[2], stream=True, decode=True):
+                for step in api.pull(name, stream=True, decode=True):
                     heard[0] = time.monotonic()
                     if "error" in step:
                         reason[0] = "the registry refused"

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 BUSY = "driver failed to remove root filesystem: unlinkat /x/merged: device or resource busy"
 UNDER_WAY = "removal of container c1 is already in progress"
@@ -25,6 +26,10 @@ class FakeEngine:
         """Id -> status and words of the answer to a removal."""
         self.made = 0
         self.asked: list[str] = []
+        self.pulled: list[dict[str, str]] = []
+        """What pulls asked for."""
+        self.empty = False
+        """No image is here before one is pulled."""
         self.over = threading.Event()
 
     def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
@@ -37,6 +42,11 @@ class FakeEngine:
                 return 200, {"ApiVersion": "1.41"}
             case ["GET", _, "info"]:
                 return 200, {"OSType": "linux"}
+            case ["POST", *_, "images", "create"]:
+                self.empty = False
+                return 200, {"status": "done"}
+            case ["GET", _, "images", *_] if self.empty:
+                return 404, {"message": "No such image"}
             case ["GET", _, "images", *_]:
                 return 200, {"Id": "sha256:1", "Config": {"Labels": {"claynet.socket": "1"}}}
             case ["GET", *_, "containers", "json"]:
@@ -72,7 +82,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         assert isinstance(self.server, _Server)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        path = self.path.partition("?")[0].removeprefix("/v1.24/").removeprefix("/")
+        path, _, query = self.path.partition("?")
+        if path.endswith("/images/create"):
+            self.server.engine.pulled.append(dict(parse_qsl(query)))
+        path = path.removeprefix("/v1.24/").removeprefix("/")
         status, reply = self.server.engine.answer(self.command, path, json.loads(body) if body else None)
         data = b"" if status == 204 else json.dumps(reply).encode()
         self.send_response(status)
