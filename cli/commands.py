@@ -19,7 +19,7 @@ from claynet.cli.env_commands import env_commands
 from claynet.cli.event_command import events_command
 from claynet.cli.live_app_commands import add_commands
 from claynet.cli.node_commands import node_commands
-from claynet.cli.output import BROKEN, DONE, INTERRUPTED, WRONG, Output, note, reader_gone
+from claynet.cli.output import BROKEN, DONE, INTERRUPTED, WRONG, Output, OutputLostError, note, output_lost, reader_gone
 from claynet.cli.packages import is_missing_extra
 from claynet.cli.peer_commands import peer_commands
 from claynet.cli.subtask_commands import subtask_commands
@@ -178,6 +178,8 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         return reader_gone()
+    except OutputLostError as error:
+        return output_lost(error)
     return code
 
 
@@ -193,7 +195,7 @@ def guarded(command: Callable[[], object], output: Output) -> int:
     """Call a command and turn every way in which it can end into an exit code; with JSON, into one object too."""
     try:
         code = command()
-    except BrokenPipeError:
+    except (BrokenPipeError, OutputLostError):
         raise
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED

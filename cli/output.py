@@ -5,11 +5,12 @@ Knows standard output and standard error. Must not know any command.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 DONE = 0
 UNMET = 1
@@ -48,8 +49,13 @@ def write_json(value: Mapping[str, Any]) -> None:
 
 def note(text: str) -> None:
     """Write a line to standard error; control characters are shown, not sent to the terminal."""
-    sys.stderr.write(readable(text) + "\n")
-    sys.stderr.flush()
+    try:
+        sys.stderr.write(readable(text) + "\n")
+        sys.stderr.flush()
+    except BrokenPipeError:
+        raise
+    except OSError:  # a full disk: there is nowhere left to say so, and how the command ends must not change by it
+        _silence(sys.stderr)
 
 
 def readable(text: str, kept: str = "\n\t") -> str:
@@ -57,13 +63,58 @@ def readable(text: str, kept: str = "\n\t") -> str:
     return "".join(one if one.isprintable() or one in kept else repr(one)[1:-1] for one in text)
 
 
+class OutputLostError(OSError):
+    """Standard output cannot be written, which no other file that cannot be written may be taken for."""
+
+
+class _Told(io.FileIO):
+    """A stream's file; one of a kind of error comes of it when it cannot be written."""
+
+    def write(self, data: Any, /) -> int:  # buffers of every kind come here
+        try:
+            return super().write(data) or 0
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputLostError(error.errno, error.strerror) from error
+
+
+def prepare_streams() -> None:
+    """Have three standard streams where some are closed, and have standard output raise OutputLostError when it cannot be written."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, _null(number))
+    out = sys.stdout
+    file = _Told(out.fileno(), "w", closefd=False)
+    sys.stdout = io.TextIOWrapper(io.BufferedWriter(file), out.encoding, out.errors, line_buffering=bool(out.line_buffering))
+
+
+def _null(number: int) -> TextIO:
+    # The descriptor itself is taken too: else the next file that is opened gets it, and with it all that a child process writes.
+    handle = os.open(os.devnull, os.O_RDWR)
+    if handle == number:
+        os.set_inheritable(handle, True)
+    return open(handle, "w" if number else "r", encoding="utf-8", closefd=False)
+
+
+def output_lost(error: OutputLostError) -> int:
+    """Standard output cannot be written: say so once where it can be said, and return the exit code."""
+    _silence(sys.stdout)
+    note(f"standard output cannot be written: {error.strerror}")
+    return UNMET
+
+
 def reader_gone() -> int:
     """Whoever read our output closed it: be silent from now on and return the code a signal would give (128 + SIGPIPE)."""
+    _silence(sys.stdout, sys.stderr)
+    return 141
+
+
+def _silence(*streams: TextIO) -> None:
     null = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
+    for stream in streams:
         try:
             os.dup2(null, stream.fileno())
         except (OSError, ValueError):
             continue  # a stream without a file has nothing to silence
     os.close(null)
-    return 141
