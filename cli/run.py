@@ -5,7 +5,10 @@ Knows plans, options and reports. Must not know worlds, actors or environments: 
 
 from __future__ import annotations
 
+import errno
+import shutil
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,9 @@ def run_file(file: Path, overrides: Overrides, options: RunOptions, calibrate: P
     wrong = _wrong_option(options, calibrate, plan)
     if wrong:
         return output.error("usage", wrong)
+    unfit = _unfit(options.out) if options.out is not None else ""
+    if unfit:
+        return output.error("output", unfit)
     if calibrate is not None:
         try:
             options = replace(options, calibration=read_calibration(calibrate))
@@ -73,10 +79,14 @@ def _run(plan: Plan, options: RunOptions, output: Output) -> Report | int:
         return output.error("harness", f"the run cannot go on: {error}", code=BROKEN)
     except DivergenceError as error:
         return output.error("diverged", str(error), code=UNMET)
+    except OSError as error:
+        if options.out is None or not _is_about(options.out, error):
+            raise
+        return output.error("output", _way_out(options.out, _cause(error)), code=UNMET)
 
 
 def _wrong_option(options: RunOptions, calibrate: Path | None, plan: Plan) -> str:
-    """Make the output folder; return what is wrong with the options, or nothing."""
+    """Return what is wrong with the options, or nothing."""
     if options.replay is not None and plan.mode == "real":
         return "--replay: nothing of real time can be replayed; use the mode of the tape, paced"
     if options.replay is not None and not is_file(options.replay):
@@ -85,12 +95,44 @@ def _wrong_option(options: RunOptions, calibrate: Path | None, plan: Plan) -> st
         return "--calibrate: a replay has the durations of its tape; leave --calibrate out"
     if calibrate is not None and plan.mode == "real":
         return "--calibrate: durations of mode real are what they are; use virtual or paced"
-    if options.out is not None:
-        try:
-            options.out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            return f"--out: {options.out} cannot be made: {error.strerror}"
     return ""
+
+
+_BLOCK = 4096
+"""Bytes that an output folder must have room for before a run begins: a full disk gives names to files, and no bytes."""
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
+"""How a disk fails; a write that does so has no file's name in its error."""
+
+
+def _unfit(out: Path) -> str:
+    """Make the output folder and write to it; return why that cannot be, or nothing."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return f"--out: {out} cannot be made: {error.strerror}; name another --out"
+    try:
+        with tempfile.NamedTemporaryFile(dir=out, prefix=".claynet-") as probe:
+            probe.write(b"\0" * _BLOCK)
+    except OSError as error:
+        return f"--out: {_way_out(out, str(error.strerror))}"
+    return ""
+
+
+def _is_about(out: Path, error: OSError) -> bool:
+    if isinstance(error, shutil.Error):
+        return True  # of several files, all copied to there: nothing else of a run copies folders
+    named = [Path(str(name)) for name in (error.filename, error.filename2) if name is not None]
+    return any(name.is_relative_to(out) for name in named) if named else error.errno in _NO_ROOM
+
+
+def _way_out(out: Path, cause: str) -> str:
+    return f"{out} cannot be written: {cause}; make room, or name another --out"
+
+
+def _cause(error: OSError) -> str:
+    if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list):
+        return str(error.args[0][0][-1])  # of (from, to, why) for each file
+    return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
 
 
 def _print(fields: dict[str, Any], out: Path | None) -> None:

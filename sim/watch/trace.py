@@ -73,8 +73,10 @@ class TraceWriter:
 
     def close(self) -> str:
         """Flush, close the file, and return the hash. Raises OSError."""
-        self.flush()
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        try:
+            self.flush()
+        finally:  # on a full disk too
+            if self._file is not None:
+                self._file.close()
+                self._file = None
         return self.hash()
