@@ -21,6 +21,7 @@ from claynet.cli.live_app_commands import add_commands
 from claynet.cli.node_commands import node_commands
 from claynet.cli.output import BROKEN, DONE, INTERRUPTED, WRONG, Output, OutputLostError, note, output_lost, reader_gone
 from claynet.cli.packages import is_missing_extra
+from claynet.cli.paths import named_path
 from claynet.cli.peer_commands import peer_commands
 from claynet.cli.subtask_commands import subtask_commands
 from claynet.cli.task_commands import task_commands
@@ -58,7 +59,7 @@ class Switch(Enum):
     OFF = "off"
 
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="A scenario (YAML).", show_default=False)]
+File = Annotated[Path, typer.Argument(parser=named_path, metavar="FILE", help="A scenario (YAML).", show_default=False)]
 Seed = Annotated[int | None, typer.Option(metavar="N", help="Use this seed instead of the file's.")]
 Mode = Annotated[str | None, typer.Option(metavar="virtual|paced|real", help="Use this mode instead of the file's.")]
 Env = Annotated[str | None, typer.Option(metavar="NAME", help="Run every node in this environment.")]
@@ -80,10 +81,13 @@ def run_command(
     env: Env = None,
     transport: Transport = None,
     isolate: Isolate = None,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for report, trace, tape and logs.")] = None,
-    replay: Annotated[Path | None, typer.Option(metavar="TAPE", help="Take all outside outcomes from this tape.")] = None,
+    out: Annotated[Path | None, typer.Option(parser=named_path, metavar="DIR", help="Folder for report, trace, tape and logs.")] = None,
+    replay: Annotated[
+        Path | None, typer.Option(parser=named_path, metavar="TAPE", help="Take all outside outcomes from this tape.")
+    ] = None,
     calibrate: Annotated[
-        Path | None, typer.Option(metavar="LOG|DIR", help="Use durations fitted to this side log, or to that of this --out folder.")
+        Path | None,
+        typer.Option(parser=named_path, metavar="LOG|DIR", help="Use durations fitted to this side log, or to that of this --out folder."),
     ] = None,
     self_check: Annotated[
         Switch | None,
@@ -119,7 +123,9 @@ def check_command(
 
 @app.command("calibrate")
 def calibrate_command(
-    place: Annotated[Path, typer.Argument(metavar="LOG|DIR", help="A side log of durations, or the --out folder of a run.")],
+    place: Annotated[
+        Path, typer.Argument(parser=named_path, metavar="LOG|DIR", help="A side log of durations, or the --out folder of a run.")
+    ],
     as_json: Json = False,
 ) -> None:
     """Fit durations to what jobs really took. They are printed as a scenario's durations."""
@@ -140,7 +146,7 @@ def sweep_command(as_json: Json = False) -> None:
 def app_check_command(
     subject: Annotated[str, typer.Argument(metavar="FILE|module:NAME|IMAGE", help="A descriptor, an app object or an image.")],
     sample: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A sample task (JSON) to check with, instead of the app's own.")
+        Path | None, typer.Option(parser=named_path, metavar="FILE", help="A sample task (JSON) to check with, instead of the app's own.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -152,7 +158,9 @@ def app_check_command(
 
 @app_commands.command("build")
 def app_build_command(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="The app's folder: Dockerfile, descriptor.json, requirements.txt.")],
+    path: Annotated[
+        Path, typer.Argument(parser=named_path, metavar="PATH", help="The app's folder: Dockerfile, descriptor.json, requirements.txt.")
+    ],
     as_json: Json = False,
 ) -> None:
     """Build an app's docker image from wheels, without a network, and write its app id to its descriptor."""

@@ -12,11 +12,19 @@ from typing import Annotated
 
 import typer
 
+from claynet.cli.paths import named_path
+
 VARIABLE = "CLAYNET_DATA_DIR"
 
 DataDirOption = Annotated[
     Path | None,
-    typer.Option("--data-dir", metavar="DIR", help=f"The node's data dir (else ${VARIABLE}, else the platform's).", show_default=False),
+    typer.Option(
+        "--data-dir",
+        parser=named_path,
+        metavar="DIR",
+        help=f"The node's data dir (else ${VARIABLE}, else the platform's).",
+        show_default=False,
+    ),
 ]
 
 

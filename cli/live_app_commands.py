@@ -9,6 +9,7 @@ import typer
 
 from claynet.cli.data_dir_option import DataDirOption, data_dir_of
 from claynet.cli.output import Output
+from claynet.cli.paths import named_path
 
 App = Annotated[str, typer.Argument(metavar="APP", help="An app's name, id, or the beginning of one.")]
 Json = Annotated[bool, typer.Option("--json", help="Write exactly one JSON object to standard output.")]
@@ -42,7 +43,7 @@ def show_command(app: App, data_dir: DataDirOption = None, as_json: Json = False
 
 
 def add_command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The app's descriptor (JSON).")],
+    file: Annotated[Path, typer.Argument(parser=named_path, metavar="FILE", help="The app's descriptor (JSON).")],
     data_dir: DataDirOption = None,
     as_json: Json = False,
 ) -> None:

@@ -9,10 +9,13 @@ import typer
 
 from claynet.cli.data_dir_option import DataDirOption, data_dir_of
 from claynet.cli.output import Output
+from claynet.cli.paths import named_path
 
 task_commands = typer.Typer(help="Have tasks computed by other nodes.", no_args_is_help=True, rich_markup_mode=None)
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="A task file (JSON or YAML); `claynet task example` prints one.")]
+File = Annotated[
+    Path, typer.Argument(parser=named_path, metavar="FILE", help="A task file (JSON or YAML); `claynet task example` prints one.")
+]
 Task = Annotated[str, typer.Argument(metavar="TASK", help="A task's id, the beginning of one, or its name.")]
 Json = Annotated[bool, typer.Option("--json", help="Write exactly one JSON object to standard output.")]
 Lines = Annotated[bool, typer.Option("--json", help="Write one JSON object a line.")]
@@ -21,7 +24,9 @@ Lines = Annotated[bool, typer.Option("--json", help="Write one JSON object a lin
 @task_commands.command("example")
 def example_command(
     app: Annotated[str, typer.Argument(metavar="APP", help="An app's name, id, or the beginning of one.")],
-    to: Annotated[Path | None, typer.Option("--to", metavar="FILE", help="Write it there; what is there is left alone.")] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", parser=named_path, metavar="FILE", help="Write it there; what is there is left alone.")
+    ] = None,
     data_dir: DataDirOption = None,
     as_json: Json = False,
 ) -> None:
@@ -115,7 +120,7 @@ def delete_command(task: Task, data_dir: DataDirOption = None, as_json: Json = F
 @task_commands.command("results")
 def results_command(
     task: Task,
-    to: Annotated[Path | None, typer.Option("--to", metavar="DIR", help="Copy them to this folder.")] = None,
+    to: Annotated[Path | None, typer.Option("--to", parser=named_path, metavar="DIR", help="Copy them to this folder.")] = None,
     data_dir: DataDirOption = None,
     as_json: Json = False,
 ) -> None:

@@ -135,3 +135,25 @@ def test_how_a_node_s_failures_are_told(
     with node_that(end) as data_dir:
         found, message = refusal(capsys, "task", "list", "--data-dir", data_dir, code=code)
     assert (found, words in message) == (kind, True)
+
+
+PATHS = [
+    ["run", SCENARIO, "--out", ""],
+    ["run", SCENARIO, "--replay", ""],
+    ["run", SCENARIO, "--calibrate", ""],
+    ["run", ""],
+    ["calibrate", ""],
+    ["app", "build", ""],
+    ["app", "check", "x", "--sample", ""],
+    ["app", "add", ""],
+    ["task", "create", ""],
+    ["task", "example", "x", "--to", ""],
+    ["task", "results", "1234", "--to", ""],
+    ["node", "status", "--data-dir", ""],
+]
+
+
+@pytest.mark.parametrize("command", PATHS, ids=[" ".join(one) for one in PATHS])
+def test_no_path_is_the_present_folder(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    kind, message = refusal(capsys, *command, code=2)
+    assert (kind, message.endswith("'' names no file or folder")) == ("usage", True)
