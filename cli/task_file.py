@@ -9,18 +9,20 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.comments import CommentedMap, CommentedOrderedMap, CommentedSeq
 from ruamel.yaml.constructor import DuplicateKeyError
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError
 
 from claynet.actors import units
 from claynet.actors.nearest import nearest
 from claynet.actors.ports import SECOND, TEN_YEARS
 from claynet.actors.units import UnitError
+from claynet.net.settings.yaml_text import YamlTextError, line_in, load_yaml
 from claynet.proto import node_pb2 as api
 
 MOST_BYTES = 4 * 2**20
@@ -96,7 +98,7 @@ def read_task_file(path: Path) -> TaskFile:
     try:
         file.request.params_json = json.dumps(app, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
-        findings.append(file.finding("app", f"it cannot be written as JSON: {error}"))
+        findings.append(file.finding(*(_no_json(app, "app") or ("app", f"it cannot be written as JSON: {error}"))))
     if golem is not None:
         findings += _read_golem(golem, file)
     if findings:
@@ -129,6 +131,32 @@ def _read_golem(golem: dict[str, Any], file: TaskFile) -> list[Finding]:
         elif key in golem and key in REQUIRED:
             findings.append(file.finding(f"golem.{key}", "a value is missing"))
     return findings
+
+
+def _no_json(value: Any, at: str) -> tuple[str, ...] | None:
+    """Return key, message and suggestion for the first value that JSON cannot have; None where there is none."""
+    inside: Iterable[tuple[str, Any, Any]] = ()
+    if isinstance(value, dict):
+        inside = ((f"{at}.{key}", {key: None}, one) for key, one in value.items())
+    elif isinstance(value, list):
+        inside = ((f"{at}[{number}]", None, one) for number, one in enumerate(value))
+    else:
+        return _no_json_value(value, at)
+    for name, key, one in inside:
+        found = _no_json_value(key, name) or _no_json(one, name)
+        if found:
+            return found
+    return None
+
+
+def _no_json_value(value: Any, at: str) -> tuple[str, ...] | None:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        if isinstance(value, date):
+            return at, "YAML takes it for a date, which JSON does not have", "quote it"
+        return at, f"it cannot be written as JSON: {error}"
+    return None
 
 
 # ---------------------------------------------------------------- values
@@ -228,15 +256,12 @@ def _load(path: Path) -> tuple[dict[str, Any], int]:
     if len(data) > MOST_BYTES:
         raise wrong(f"it has {len(data)} bytes; at most {MOST_BYTES} are read")
     try:
-        tree = YAML().load(data.decode())  # JSON is YAML too, and this way it has lines; round trip makes plain values only
-    except MarkedYAMLError as error:
-        tree = None if isinstance(error, DuplicateKeyError) else _json(data)
+        tree = load_yaml(YAML(), data)  # JSON is YAML too, and this way it has lines; round trip makes plain values only
+    except YamlTextError as error:
+        is_grammar = isinstance(error.__cause__, MarkedYAMLError) and not isinstance(error.__cause__, DuplicateKeyError)
+        tree = _json(data) if is_grammar else None
         if tree is None:
-            raise wrong(
-                f"neither JSON nor YAML: {str(error.problem)[:200]}", error.problem_mark.line + 1 if error.problem_mark else 0
-            ) from None
-    except (YAMLError, ValueError, RecursionError) as error:
-        raise wrong(f"neither JSON nor YAML: {str(error)[:200]}") from None
+            raise wrong(f"neither JSON nor YAML: {error}", error.line) from None
     if not isinstance(tree, dict):
         raise wrong("an object with the parts `golem` and `app` is wanted")
     return tree, len(data)
@@ -258,7 +283,7 @@ def _lines(tree: Any, path: Path, size: int) -> dict[str, int]:
     lines: dict[str, int] = {}
 
     def note(at: str, line: int, value: Any) -> None:
-        lines[at] = line + 1
+        lines[at] = line
         if len(lines) > max(MOST_VALUES, size):
             raise wrong(f"it holds more than {MOST_VALUES} values by aliases (*)", "write out what is meant")
         walk(value, at)
@@ -267,11 +292,13 @@ def _lines(tree: Any, path: Path, size: int) -> dict[str, int]:
         if isinstance(part, CommentedMap):
             if part.merge:  # what it brings has no line of its own
                 raise wrong("merge keys are not read here", "write out the keys that it brings", f"{at}.<<".lstrip("."), part.lc.line + 1)
+            if isinstance(part, CommentedOrderedMap):  # its keys have none either
+                raise wrong("!!omap is not read here", "write the keys below each other", at or "file", part.lc.line + 1)
             for key, value in part.items():
-                note(f"{at}.{key}" if at else str(key), part.lc.key(key)[0], value)
+                note(f"{at}.{key}" if at else str(key), line_in(part, key), value)
         elif isinstance(part, CommentedSeq):
             for number, value in enumerate(part):
-                note(f"{at}[{number}]", part.lc.item(number)[0], value)
+                note(f"{at}[{number}]", line_in(part, number), value)
 
     try:
         walk(tree, "")

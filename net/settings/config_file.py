@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.comments import CommentedMap, CommentedOrderedMap
 
 from claynet.actors.nearest import nearest
 from claynet.net.settings.node_settings import Finding, Given, SettingsError
 from claynet.net.settings.setting_keys import KEYS, SECTIONS, Key
+from claynet.net.settings.yaml_text import YamlTextError, line_in, load_yaml
 
 MOST_BYTES = 256 * 1024
 _WIDTH = 100
@@ -29,15 +29,15 @@ def read_config(path: Path) -> Given:
     tree = _load(path)
     values: dict[str, object] = {}
     places: dict[str, str] = {}
-    findings = _merges(tree, path)
+    findings = _not_plain(tree, path)
     if findings:
         raise SettingsError(findings)
     for name, value in tree.items():
-        line = tree.lc.key(name)[0] + 1
+        line = line_in(tree, name)
         if name in SECTIONS and isinstance(value, CommentedMap):
             for inner, inside in value.items():
                 values[f"{name}.{inner}"] = inside
-                places[f"{name}.{inner}"] = f"{path}:{value.lc.key(inner)[0] + 1}"
+                places[f"{name}.{inner}"] = f"{path}:{line_in(value, inner)}"
         elif name in SECTIONS:
             if value is not None:  # a section whose keys are all comments
                 findings.append(Finding(f"{path}:{line}", name, "expected a section with keys below it"))
@@ -50,14 +50,17 @@ def read_config(path: Path) -> Given:
     return Given(values, places)
 
 
-def _merges(tree: CommentedMap, path: Path) -> list[Finding]:
-    """Refuse merge keys: what they bring has no line of its own, and changing it here would change it elsewhere."""
-    parts = {"<<": tree, **{f"{name}.<<": value for name, value in tree.items() if isinstance(value, CommentedMap)}}
-    return [
-        Finding(f"{path}:{part.lc.line + 1}", key, "merge keys are not read here", "write out the keys that it brings")
-        for key, part in parts.items()
-        if part.merge
-    ]
+def _not_plain(tree: CommentedMap, path: Path) -> list[Finding]:
+    """Refuse merge keys: what they bring has no line of its own, and changing it here would change it elsewhere; and `!!omap` likewise."""
+    parts = {"": tree, **{str(name): value for name, value in tree.items() if isinstance(value, CommentedMap)}}
+    findings = []
+    for key, part in parts.items():
+        place = f"{path}:{(part.lc.line or 0) + 1}"  # that of no file has none
+        if part.merge:
+            findings.append(Finding(place, f"{key}.<<".lstrip("."), "merge keys are not read here", "write out the keys that it brings"))
+        if isinstance(part, CommentedOrderedMap):
+            findings.append(Finding(place, key or "file", "!!omap is not read here", "write the keys below each other"))
+    return findings
 
 
 def set_value(path: Path, key: Key, value: Any) -> None:
@@ -130,12 +133,10 @@ def _load(path: Path) -> CommentedMap:
     if len(data) > MOST_BYTES:
         raise SettingsError([Finding(str(path), "file", f"it has {len(data)} bytes; at most {MOST_BYTES} are read")])
     try:
-        tree = _yaml().load(data.decode())
-    except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise SettingsError([Finding(f"{path}:{line}", "file", f"not YAML: {str(error.problem)[:200]}")]) from error
-    except (YAMLError, ValueError, RecursionError) as error:
-        raise SettingsError([Finding(str(path), "file", f"not YAML: {str(error)[:200]}")]) from error
+        tree = load_yaml(_yaml(), data)
+    except YamlTextError as error:
+        place = f"{path}:{error.line}" if error.line else str(path)
+        raise SettingsError([Finding(place, "file", f"not YAML: {error}")]) from error
     if tree is None:
         return CommentedMap()
     if not isinstance(tree, CommentedMap):

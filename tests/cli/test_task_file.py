@@ -118,3 +118,60 @@ def test_a_key_with_a_dot_at_its_end_is_unknown_like_any_other(tmp_path: Path) -
     with pytest.raises(TaskFileError) as refused:
         read_task_file(path)
     assert [finding.key for finding in refused.value.findings] == ["golem.x.", "golem.y["]
+
+
+ODD = [
+    b"!!bool maybe",
+    b'!!int ""',
+    rb'"\UFFFFFFFF"',
+    b"!!omap [a: 1]",
+    b"!!omap x",
+    b"\xe4",
+    b"a\x07",
+    b"9" * 5000,
+    b"2020-13-45",
+    b"!!int x",
+]
+
+
+@pytest.mark.parametrize("value", ODD, ids=lambda value: repr(value[:16]))
+def test_what_yaml_trips_over_has_a_line(value: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "task.yaml"
+    path.write_bytes(b"golem: {}\napp:\n  odd: " + value + b"\n  z: 1\n")
+    assert run(["task", "create", str(path), "--data-dir", str(tmp_path), "--json"]) == 2
+    error = json.loads(capsys.readouterr().out)["error"]
+    (finding,) = error["errors"]
+    assert (error["kind"], finding["file"], finding["line"]) == ("task_file", str(path), 3)
+    assert 0 < len(finding["message"]) < 300
+
+
+@pytest.mark.parametrize("value", ODD, ids=lambda value: repr(value[:16]))
+def test_what_yaml_trips_over_in_a_configuration_has_a_line(value: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_bytes(b"name: desk\n\nlend: " + value + b"\n")
+    assert run(["config", "show", "--data-dir", str(tmp_path), "--json"]) == 2
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert error["kind"] == "settings"
+    assert f"{path}:3: " in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("app", "key", "line", "suggestion"),
+    [
+        ("\n  day: 2020-01-01", "app.day", 8, "quote it"),
+        ("\n  a: [1,\n    {b: 2020-01-01 10:00:00}]", "app.a[1].b", 9, "quote it"),
+        ("\n  a: 1\n  b: !!set {x}", "app.b", 9, ""),
+        ("\n  a: .nan", "app.a", 8, ""),
+        ("\n  2020-01-01: 1", "app.2020-01-01", 8, ""),
+    ],
+)
+def test_a_value_that_json_does_not_have_is_named(app: str, key: str, line: int, suggestion: str, tmp_path: Path) -> None:
+    with pytest.raises(TaskFileError) as refused:
+        read(tmp_path, app)
+    (finding,) = refused.value.findings
+    assert (finding.key, finding.line, finding.suggestion) == (key, line, suggestion)
+
+
+def test_a_tag_that_does_not_fit_costs_only_the_lines_inside(tmp_path: Path) -> None:
+    file = read(tmp_path, "\n  a: !!str [x]")
+    assert (json.loads(file.request.params_json), file.lines["app.a[0]"]) == ({"a": ["x"]}, 8)
