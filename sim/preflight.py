@@ -6,9 +6,12 @@ Must not know the run that follows.
 
 from __future__ import annotations
 
+import tempfile
+
 from claynet.actors.descriptors import parse
 from claynet.actors.environment import Environment, Refusal
 from claynet.actors.ports import Outcome
+from claynet.envs.disk_watch import OUT_OF_DISK
 from claynet.envs.owner import this_process
 from claynet.envs.registry import EnsureImage, EnvironmentSettings, ImageError, Say, find
 from claynet.sim.node_parts import app_table, module_path
@@ -109,6 +112,10 @@ def _serve(plan: Plan, environment: Environment, app: AppPlan) -> None:
     backend.stop().run()
     if outcome.code == "image_missing":
         raise PreflightError(plan, key, "", f"{app.name}: {_text(outcome)}", "or say with `build:` from which folder")
+    if outcome.code == OUT_OF_DISK:  # whose text names no folder, since strangers are told it too
+        where = tempfile.gettempdir()
+        detail = f"{app.name} cannot be tried in {environment.name}: {_text(outcome)} (the disk of {where})"
+        raise PreflightError(plan, key, "", detail, "make room there, or have TMPDIR name a folder on another disk")
     if not outcome.ok:
         text = _text(outcome)
         found = "module" not in text.lower()

@@ -173,4 +173,16 @@ class SqliteStore:
         return self._encoder.encode(value)
 
     def _error(self, what: str, cause: Exception) -> StoreError:
-        return StoreError(f"{self._path}: {what} ({cause})")
+        name = getattr(cause, "sqlite_errorname", "")  # of sqlite3's own errors only
+        if name != "SQLITE_FULL" and not name.startswith("SQLITE_IOERR"):
+            return StoreError(f"{self._path}: {what} ({cause})")
+        # On a full disk SQLite says `disk I/O error` as often as not: its helping files have no room.
+        return StoreError(f"{self._path}: {what} ({cause}{_free(self._path.parent)}); make room on that disk, or see that it works")
+
+
+def _free(folder: Path) -> str:
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        return ""
+    return f"; its disk has {disk.f_bavail * disk.f_frsize // 1024} KiB free"

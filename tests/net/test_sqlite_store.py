@@ -219,6 +219,7 @@ def test_a_full_disk_is_an_error_that_names_the_file_and_keeps_what_was_there(op
     lines = out.splitlines()
     last = int(lines[-3])
     assert lines[-2].startswith(f"error {path}: cannot be written (")
+    assert lines[-2].endswith(" KiB free); make room on that disk, or see that it works")
     assert lines[-1] == f"read {last}"
     store = opener()
     assert max(state.n for _, state, _ in store.load()) == last

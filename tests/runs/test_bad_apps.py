@@ -81,6 +81,17 @@ def test_an_app_that_does_not_serve_is_found_before_the_run(name, words, tmp_pat
     assert not (tmp_path / "out" / "trace.jsonl").exists()
 
 
+def test_a_full_disk_is_not_the_app_s_fault(tmp_path):
+    file = scenario(tmp_path, "LEAVES", "paced", "process")
+    file.write_text(file.read_text().replace("start_limit: 3s}", "options: {reserve: 1000000GiB}}"))
+    (tmp_path / "small").mkdir()
+    code, answer = claynet("run", file, TMPDIR=str(tmp_path / "small"))
+    assert (code, answer["error"]["kind"]) == (2, "preflight"), answer
+    (finding,) = answer["error"]["errors"]
+    assert f"disk of {tmp_path / 'small'}" in finding["message"]
+    assert finding["suggestion"] == "make room there, or have TMPDIR name a folder on another disk"
+
+
 def test_an_app_that_is_not_installed_is_found_before_the_run(tmp_path):
     file = scenario(tmp_path, "NOBODY", "virtual", "inproc")
     code, answer = claynet("run", file, PYTHONPATH=str(ROOT))
