@@ -82,7 +82,7 @@ def _tell(served: ServedNode, settings: NodeSettings, output: Output) -> None:
         sys.stdout.flush()
     else:
         _say_ready(name_of(settings), live.node_id, ", ".join(settings.roles), live.listens)
-        note("stop it with Ctrl-C, or: claynet node stop")
+        note(f"stop it with Ctrl-C, or: claynet node stop{data_dir_flag(live.data_dir.path)}")
 
 
 def _say_ready(name: str, node_id: str, roles: str, listens: str) -> None:

@@ -16,6 +16,7 @@ from claynet.actors.units import format_tokens
 from claynet.cli import shown
 from claynet.cli.asking import ask, say
 from claynet.cli.control_client import NodeClient, NodeTrouble, with_node
+from claynet.cli.data_dir_option import data_dir_flag
 from claynet.cli.output import DONE, UNMET, Output, note, write_json
 from claynet.cli.plain import plain
 from claynet.cli.tables import make_console, table
@@ -43,7 +44,7 @@ def stop(reason: str, kill: bool, data_dir: Path, output: Output) -> int:
             with NodeClient(data_dir) as client:
                 pid = client.call("Node.Stop", api.StopRequest(reason=reason)).pid
         except NodeTrouble as trouble:
-            hint = "; end it with: claynet node stop --kill" if place.holder() is not None else ""
+            hint = f"; end it with: claynet node stop --kill{data_dir_flag(place.path)}" if place.holder() is not None else ""
             return output.error(trouble.kind, f"{trouble}{hint}", code=trouble.code)
     begun = time.monotonic()
     told = False
@@ -53,7 +54,8 @@ def stop(reason: str, kill: bool, data_dir: Path, output: Output) -> int:
             note("waiting for its services to end ...")
             told = True
         if waited > _PATIENCE:
-            return output.error("no_answer", f"process {pid} does not end; end it with: claynet node stop --kill", code=UNMET)
+            way_out = f"claynet node stop --kill{data_dir_flag(place.path)}"
+            return output.error("no_answer", f"process {pid} does not end; end it with: {way_out}", code=UNMET)
         time.sleep(_LOOK)
     output.result({"pid": pid, "stopped": True})
     if not output.as_json:

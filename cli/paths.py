@@ -19,7 +19,16 @@ def named_path(text: str) -> Path:
 
 def is_file(path: Path) -> bool:
     """Tell whether there is such a file; a name that none can have, and a folder that may not be looked into, are no error."""
+    return not why_no_file(path)
+
+
+def why_no_file(path: Path) -> str:
+    """Say why a path is no file that can be read; nothing when it is one."""
     try:
-        return path.is_file()
+        if path.is_file():
+            return ""
+        if path.is_dir():
+            return f"{path} is a folder"
+        return f"{path} is no regular file" if path.exists() else f"no such file: {path}"
     except OSError:
-        return False
+        return f"no such file: {path}"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from claynet.cli.output import BROKEN, DONE, UNMET, Output, note
-from claynet.cli.paths import is_file
+from claynet.cli.paths import why_no_file
 from claynet.cli.problems import report_problems
 from claynet.cli.progress import progress_display
 from claynet.sim.calibration import CalibrationError, read_calibration
@@ -89,8 +89,9 @@ def _wrong_option(options: RunOptions, calibrate: Path | None, plan: Plan) -> st
     """Return what is wrong with the options, or nothing."""
     if options.replay is not None and plan.mode == "real":
         return "--replay: nothing of real time can be replayed; use the mode of the tape, paced"
-    if options.replay is not None and not is_file(options.replay):
-        return f"--replay: no such file: {options.replay}"
+    no_tape = why_no_file(options.replay) if options.replay is not None else ""
+    if no_tape:
+        return f"--replay: {no_tape}; name the tape.msgpack of a run's --out folder"
     if calibrate is not None and options.replay is not None:
         return "--calibrate: a replay has the durations of its tape; leave --calibrate out"
     if calibrate is not None and plan.mode == "real":

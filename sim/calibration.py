@@ -106,6 +106,8 @@ def _log_of(place: Path) -> Path:
         return log
     if place.is_dir():
         raise CalibrationError(f"{place}: has no {SIDE_LOG}: give the --out folder of a run in mode paced, or a log")
+    if place.exists():
+        raise CalibrationError(f"{place}: neither a folder nor a regular file: give the --out folder of a run in mode paced, or a log")
     raise CalibrationError(f"{place}: no such file or folder")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -137,7 +138,8 @@ class DataDir:
             os.close(handle)
             who = f"process {pid}" if pid else "another node"
             raise DataDirError(
-                f"the data dir {self.path} is in use by {who}; stop it (claynet node stop), or name another with --data-dir"
+                f"the data dir {self.path} is in use by {who}; stop it (claynet node stop --data-dir {shlex.quote(str(self.path))}), "
+                "or name another with --data-dir"
             ) from None
         try:
             os.truncate(handle, 0)

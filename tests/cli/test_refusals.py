@@ -157,3 +157,20 @@ PATHS = [
 def test_no_path_is_the_present_folder(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     kind, message = refusal(capsys, *command, code=2)
     assert (kind, message.endswith("'' names no file or folder")) == ("usage", True)
+
+
+NO_FILES = [
+    (["run", SCENARIO, "--replay", "{}"], "{} is a folder; name the tape.msgpack"),
+    (["run", SCENARIO, "--replay", "/dev/null"], "/dev/null is no regular file; name the tape.msgpack"),
+    (["run", SCENARIO, "--replay", "{}/none"], "no such file: {}/none; name the tape.msgpack"),
+    (["calibrate", "/dev/null"], "/dev/null: neither a folder nor a regular file"),
+    (["calibrate", "{}/none"], "{}/none: no such file or folder"),
+]
+
+
+@pytest.mark.parametrize(("command", "words"), NO_FILES)
+def test_what_is_there_and_no_file_is_told_as_what_it_is(
+    command: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, message = refusal(capsys, *(part.format(tmp_path) for part in command), code=2)
+    assert words.format(tmp_path) in message

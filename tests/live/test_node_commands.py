@@ -149,7 +149,7 @@ def test_a_data_dir_is_private_and_belongs_to_one_node(shell: Shell) -> None:
     kind, message = shell.refusal("node", "start", *ON_HOST, data_dir="n")
     assert kind == "data_dir"
     assert f"in use by process {first['pid']}" in message
-    assert "claynet node stop" in message
+    assert f"claynet node stop --data-dir {data_dir}" in message
     shell.run("node", "stop", "--kill", data_dir="n")
     second = shell.ask("node", "start", "--detach", *ON_HOST, data_dir="n")
     assert second["id"] == first["id"], "it is the same node in its next life"

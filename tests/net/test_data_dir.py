@@ -36,3 +36,10 @@ def test_where_nothing_can_be_written_it_says_so_and_once_there_is_room_it_begin
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     with DataDir(tmp_path) as made:
         assert made.version == VERSION
+
+
+def test_one_that_is_in_use_says_how_to_stop_just_that_node(tmp_path: Path) -> None:
+    path = tmp_path / "a node"
+    with DataDir(path), pytest.raises(DataDirError) as refused, DataDir(path):
+        pass
+    assert f"claynet node stop --data-dir '{path}'" in str(refused.value)
