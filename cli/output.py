@@ -49,13 +49,8 @@ def write_json(value: Mapping[str, Any]) -> None:
 
 def note(text: str) -> None:
     """Write a line to standard error; control characters are shown, not sent to the terminal."""
-    try:
-        sys.stderr.write(readable(text) + "\n")
-        sys.stderr.flush()
-    except BrokenPipeError:
-        raise
-    except OSError:  # a full disk: there is nowhere left to say so, and how the command ends must not change by it
-        _silence(sys.stderr)
+    sys.stderr.write(readable(text) + "\n")
+    sys.stderr.flush()
 
 
 def readable(text: str, kept: str = "\n\t") -> str:
@@ -68,25 +63,41 @@ class OutputLostError(OSError):
 
 
 class _Told(io.FileIO):
-    """A stream's file; one of a kind of error comes of it when it cannot be written."""
+    """Standard output's file; one of a kind of error comes of it when it cannot be written."""
 
     def write(self, data: Any, /) -> int:  # buffers of every kind come here
         try:
-            return super().write(data) or 0
+            return super().write(data)
         except BrokenPipeError:
             raise
         except OSError as error:
             raise OutputLostError(error.errno, error.strerror) from error
 
 
+class _Untold(io.FileIO):
+    """Standard error's file. Where it cannot be written there is nowhere left to say so, and how the command ends must not change by it."""
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            raise
+        except OSError:
+            return len(data)
+
+
 def prepare_streams() -> None:
-    """Have three standard streams where some are closed, and have standard output raise OutputLostError when it cannot be written."""
+    """Have three standard streams where some are closed, and have it known of each what comes of it when it cannot be written."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             setattr(sys, name, _null(number))
-    out = sys.stdout
-    file = _Told(out.fileno(), "w", closefd=False)
-    sys.stdout = io.TextIOWrapper(io.BufferedWriter(file), out.encoding, out.errors, line_buffering=bool(out.line_buffering))
+    sys.stdout = _over(sys.stdout, _Told)
+    sys.stderr = _over(sys.stderr, _Untold)
+
+
+def _over(stream: TextIO, kind: type[io.FileIO]) -> TextIO:
+    buffer = io.BufferedWriter(kind(stream.fileno(), "w", closefd=False))
+    return io.TextIOWrapper(buffer, stream.encoding, stream.errors, line_buffering=bool(stream.line_buffering))
 
 
 def _null(number: int) -> TextIO:

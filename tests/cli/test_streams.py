@@ -62,3 +62,9 @@ def test_an_interrupt_before_there_is_a_command(arguments: list[str]) -> None:
         assert (json.loads(done.stdout)["error"]["kind"], done.stderr) == ("interrupted", "")
     else:
         assert (done.stdout, done.stderr) == ("", "interrupted\n")
+
+
+def test_who_writes_to_a_full_standard_error_goes_on(tmp_path: Path) -> None:
+    code = "import sys; from claynet.cli.output import prepare_streams as p; p(); sys.stderr.write('x'); sys.stderr.flush(); print('on')"
+    done = shell(f'{sys.executable} -c "{code}" 2> /dev/full', tmp_path)
+    assert (done.returncode, done.stdout) == (0, "on\n")
