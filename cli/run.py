@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from claynet.cli.output import BROKEN, DONE, UNMET, Output, note
+from claynet.cli.output import BROKEN, DONE, UNMET, Output, OutputLostError, note
 from claynet.cli.paths import why_no_file
 from claynet.cli.problems import report_problems
 from claynet.cli.progress import progress_display
@@ -80,7 +80,7 @@ def _run(plan: Plan, options: RunOptions, output: Output) -> Report | int:
     except DivergenceError as error:
         return output.error("diverged", str(error), code=UNMET)
     except OSError as error:
-        if options.out is None or not _is_about(options.out, error):
+        if options.out is None or isinstance(error, OutputLostError) or not _is_about(options.out, error):
             raise
         return output.error("output", _way_out(options.out, _cause(error)), code=UNMET)
 
