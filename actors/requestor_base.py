@@ -38,6 +38,8 @@ class Doubt(msgspec.Struct, frozen=True):
 
     times: int = 0
     """In a row, it refused or failed."""
+    since: int = 0
+    """When it did so last, monotonic ns."""
     until: int = 0
     """Its offers are declined so long, monotonic ns: each costs calls of the app, and is remembered."""
 
@@ -97,11 +99,14 @@ class RequestorBase(Shell):
 
     def _doubt(self, subtask: subtasks.SubtaskState) -> None:
         """Its provider refused it, or failed at it."""
-        of_task = self._doubted.setdefault(subtask.task_id, {})
-        times = of_task.get(subtask.provider, Doubt()).times + 1
+        of_task, now = self._doubted.setdefault(subtask.task_id, {}), self.ports.clock.monotonic()
+        known = of_task.get(subtask.provider)
+        if known is not None and now - known.since < _DOUBT_FIRST:
+            return  # all its slots fail with its node: that is once
+        times = known.times + 1 if known is not None else 1
         over = times - _FREE_DOUBTS
         rest = min(_DOUBT_MOST, _DOUBT_FIRST << min(over, 10)) if over >= 0 else 0
-        of_task[subtask.provider] = Doubt(times, self.ports.clock.monotonic() + rest)
+        of_task[subtask.provider] = Doubt(times, now, now + rest)
 
     def _may_wait_for_room(self, name: str) -> bool:
         """Tell whether files of a task or subtask that found no room on the disk are tried again, and count that."""

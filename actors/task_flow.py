@@ -20,6 +20,7 @@ from claynet.actors.runtime import DEAD, NO_ROOM
 
 INLINE_PARAMS = 64 * 1024
 """Larger subtask parameters travel by digest."""
+_LONGEST_DETAIL = 500
 MOST_OFFER = 64 * 1024
 """Bytes of a sealed offer beyond the header in it."""
 
@@ -319,17 +320,14 @@ class TaskFlow(RequestorBase):
         if subtask.status != "requested":
             return
         if not outcome.ok:
-            self._decline(subtask.task_id, subtask.provider, self._offer_of(subtask).offer_id, "app_error", "its inputs are missing")
-            self._fail(subtask, outcome.code or outcome.status, f"the inputs could not be stored: {why(outcome)}", blames=False)
+            self._not_given(subtask, "app_error", outcome.code or outcome.status, f"the inputs could not be stored: {why(outcome)}")
+            return
+        try:
+            params, params_digest, inputs = self._with_params(subtask, outcome.files)
+        except OSError as error:
+            self._not_given(subtask, "app_error", NO_ROOM, f"its parameters could not be stored: {error.strerror}")
             return
         task = self._tasks[subtask.task_id]
-        inputs = outcome.files
-        params, params_digest = subtask.params_json, ""
-        if len(params) > INLINE_PARAMS:
-            raw = params.encode()
-            params_digest = self.ports.blobs.put(raw)
-            inputs = (*inputs, FileRef("", params_digest, len(raw)))
-            params = ""
         body = self._seal(
             Assignment(
                 subtask_id=subtask.id,
@@ -347,8 +345,7 @@ class TaskFlow(RequestorBase):
         )
         if len(body) > MOST_ASSIGNMENT:
             reason = f"its assignment has {len(body)} bytes; at most {MOST_ASSIGNMENT} can be sent: too many inputs ({len(inputs)})"
-            self._decline(task.id, subtask.provider, self._offer_of(subtask).offer_id, "too_long", reason)
-            self._fail(subtask, "too_long", reason, blames=False)
+            self._not_given(subtask, "too_long", "too_long", reason)
             return
         if inputs:
             self.tell(self._switchboard, Grant(subtask.provider, tuple(file.digest for file in inputs)))
@@ -356,6 +353,19 @@ class TaskFlow(RequestorBase):
         self._subtask_step(subtask, step)
         self._evidence("assignment", subtask.id, body)
         self._task_step(task, tasks.assigned(task))
+
+    def _with_params(self, subtask: subtasks.SubtaskState, files: tuple[FileRef, ...]) -> tuple[str, str, tuple[FileRef, ...]]:
+        """Return what an assignment says of parameters, and its inputs. Raises OSError."""
+        if len(subtask.params_json) <= INLINE_PARAMS:
+            return subtask.params_json, "", files
+        raw = subtask.params_json.encode()
+        digest = self.ports.blobs.put(raw)
+        return "", digest, (*files, FileRef("", digest, len(raw)))
+
+    def _not_given(self, subtask: subtasks.SubtaskState, declined: str, rule: str, reason: str) -> None:
+        """It cannot be handed out, which is not its provider's fault."""
+        self._decline(subtask.task_id, subtask.provider, self._offer_of(subtask).offer_id, declined, reason[:_LONGEST_DETAIL])
+        self._fail(subtask, rule, reason, blames=False)
 
     def _offer_of(self, subtask: subtasks.SubtaskState) -> Offer:
         offer = open_as(subtask.offer, "offer")

@@ -203,8 +203,13 @@ class TaskManager(TaskFlow, Verification, Forgetting):
     def on_fetch_failed(self, message: BlobsFailed) -> None:
         """A result could not be had; what a lost link took with it is asked for again when its loss is told (`on_peer_lost`)."""
         subtask = self._subtasks.get(message.fetch_id.partition("/")[2])
-        if subtask is not None and subtask.status == "fetching" and not message.again:
-            self._fail(subtask, message.rule, f"the result could not be fetched: {message.detail}")
+        if subtask is None or subtask.status != "fetching" or message.again:
+            return
+        own = message.rule == "disk"  # this node's: not the provider's fault
+        if own and self._may_wait_for_room(subtask.id):
+            self._keeper.call_after(self._config.retry_most, f"fetch/{subtask.id}", "again")
+            return
+        self._fail(subtask, message.rule, f"the result could not be fetched: {message.detail}", blames=not own)
 
     @handles(PeerLost)
     def on_peer_lost(self, message: PeerLost) -> None:

@@ -112,7 +112,8 @@ class Verification(RequestorBase):
 
     def _subtask_late(self, subtask: subtasks.SubtaskState) -> None:
         if subtask.status == "fetching":
-            self._fail(subtask, "undelivered", "the result was reported and not delivered in time")
+            had_room = subtask.id not in self._no_room
+            self._fail(subtask, "undelivered", "the result was reported and not delivered in time", blames=had_room)
         elif subtask.status in ("assigned", "computing"):
             body = self._cancel_body(subtask.id, "its time is over")
             after = self._subtask_step(subtask, subtasks.expired(subtask, body))

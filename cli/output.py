@@ -97,7 +97,8 @@ def prepare_streams() -> None:
 
 def _over(stream: TextIO, kind: type[io.FileIO]) -> TextIO:
     buffer = io.BufferedWriter(kind(stream.fileno(), "w", closefd=False))
-    return io.TextIOWrapper(buffer, stream.encoding, stream.errors, line_buffering=bool(stream.line_buffering))
+    through = bool(getattr(stream, "write_through", False))  # as PYTHONUNBUFFERED asks for
+    return io.TextIOWrapper(buffer, stream.encoding, stream.errors, None, bool(stream.line_buffering) or through, through)
 
 
 def _null(number: int) -> TextIO:

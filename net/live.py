@@ -6,6 +6,7 @@ Knows which implementation of each port a live node has, and the layout of a dat
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -48,6 +49,8 @@ OPENING_BALANCE = 1_000 * SECOND
 
 RESERVE = 256 << 20
 """Bytes of the disk that files of tasks never take: what a node remembers goes on being written when they fill it."""
+_SHARE = 8
+"""Of a small disk this part of it is enough."""
 
 MakeEnvironments = Callable[[Path, Blobs], Mapping[str, Environment]]
 """Given the data dir's `work` folder and the node's blobs, returns environments by name."""
@@ -113,7 +116,7 @@ class LiveNode:
             self._network = self._make_network(link)
             undo.callback(self._network.shutdown)
             self.peers = Peers(self._network, self.access)
-            self._blobs = DiskBlobs(data_dir / "blobs", RESERVE)
+            self._blobs = DiskBlobs(data_dir / "blobs", _reserve(data_dir))
             self.sweep = BlobSweep(self._blobs, self.view)
             self.results = ResultKeeper(self._store, self.view, self._blobs)
             self.hub = EventHub(self.view.on_event, self.results.on_event, lambda event: sink.emit(event.kind, **event.fields))
@@ -231,3 +234,9 @@ class LiveNode:
         lives = next((state.count for key, state, _ in self._store.load() if key == "lives"), 0) + 1
         self._store.append("lives", _Lives(lives))
         return lives
+
+
+def _reserve(folder: Path) -> int:
+    """Return how many bytes stay free; none where the file system does not say how large it is."""
+    disk = os.statvfs(folder)
+    return min(RESERVE, disk.f_blocks * disk.f_frsize // _SHARE)

@@ -54,7 +54,8 @@ class DiskBlobs:
     def __init__(self, folder: Path, reserve: int = 0) -> None:
         """Make the folder where needed; what a crash left half-written in `tmp/` is removed, partial blobs stay.
 
-        So many bytes (`reserve`) of its disk stay free of blobs: a peer chooses how long they are, and the node's records need room.
+        So many bytes (`reserve`) of its disk stay free of files and of what peers send: they choose how long that is, and the
+        node's records need room.
         """
         self._folder = folder
         self._reserve = reserve
@@ -75,7 +76,6 @@ class DiskBlobs:
         """Store bytes, durable on return. Idempotent. Raises OSError when they cannot be written."""
         digest = digest_of(data)
         if not self.has(digest):
-            self._demand_room(len(data))
             with self._temporary() as (path, file):
                 file.write(data)
                 self._keep(path, file, digest)

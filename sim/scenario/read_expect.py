@@ -6,6 +6,7 @@ Knows those keys and the names that can be expected. Must not know how anything 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from typing import Literal
 
 from claynet.actors import units
@@ -18,7 +19,9 @@ from claynet.sim.scenario.selectors import Selectors
 from claynet.sim.watch.metrics import METRICS
 
 FORMS = ("tasks", "metric", "why", "leftovers")
-_RULES = {rule.name for rule in RULES} | {"silent"}
+_RULES = sorted({rule.name for rule in RULES} | {"silent", "timed_out"})
+_ALIKE = 0.8
+"""Environments have rules of their own, which may look a little like these."""
 RELATIONS: tuple[Literal["equals", "at_least", "at_most"], ...] = ("equals", "at_least", "at_most")
 
 
@@ -121,9 +124,9 @@ def _count(section: Section) -> int | None:
 def _rule(value: object) -> str:
     """Environments and apps may have rules of their own; one that is almost a known one is a slip of the pen."""
     rule = text(value)
-    close = "" if rule in _RULES else nearest(rule, _RULES)
-    if close.startswith("did you mean"):
-        raise units.UnitError(f"unknown rule {rule!r}", close)
+    close = [] if rule in _RULES else get_close_matches(rule, _RULES, 1, _ALIKE)
+    if close:
+        raise units.UnitError(f"unknown rule {rule!r}", f"did you mean {close[0]!r}?")
     return rule
 
 

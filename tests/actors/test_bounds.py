@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 
 import pytest
@@ -29,12 +30,12 @@ from claynet.actors.core.records import (
 )
 from claynet.actors.messages import Grant
 from claynet.actors.offers import MOST_ALL
-from claynet.actors.ports import SECOND, Address, FileRef, Outcome
-from claynet.actors.task_flow import MOST_OFFER
+from claynet.actors.ports import SECOND, Address, Digest, FileRef, Outcome
+from claynet.actors.task_flow import INLINE_PARAMS, MOST_OFFER
 from claynet.actors.transfers import AHEAD, CHUNK, WINDOW
 from claynet.proto import golem_task_api_pb2 as api
-from claynet.sim.wire.memory import KeyedSigner
-from tests.actors.bent import Bend, Call
+from claynet.sim.wire.memory import KeyedSigner, MemoryBlobs
+from tests.actors.bent import DEAD, Bend, Call
 from tests.actors.harness import KEY, PRICE, TOKEN, World
 from tests.actors.strangeness import DUE, FILE, HOUR, cheated, computed, no_bug, provided, rules
 from tests.actors.stranger import Stranger
@@ -426,3 +427,72 @@ def test_final_results_without_room_are_tried_again_for_a_while_and_then_told(ti
         (results,) = world.seen("results")
         assert problem in results["problem"]
         assert bool(results["problem"]) == bool(problem)
+
+
+class FullBlobs(MemoryBlobs):
+    """Has no room for so many pieces that come, or for what is put."""
+
+    def __init__(self, pieces: int = 0, puts: int = 0) -> None:
+        super().__init__()
+        self.left = {"pieces": pieces, "puts": puts}
+
+    def _demand_room(self, what: str) -> None:
+        if self.left[what]:
+            self.left[what] -= 1
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def put(self, data: bytes) -> Digest:
+        self._demand_room("puts")
+        return super().put(data)
+
+    def extend(self, digest: Digest, offset: int, data: bytes | memoryview, total: int) -> bool:
+        self._demand_room("pieces")
+        return super().extend(digest, offset, data, total)
+
+
+@pytest.mark.parametrize("pieces", [3, 1000])
+def test_a_result_that_the_requestor_has_no_room_for_is_not_its_providers_fault(pieces: int) -> None:
+    with World() as world:
+        world.requestor(blobs=FullBlobs(pieces), config={"give_up_after": 1})
+        world.provider()
+        task_id = world.create(subtasks=1, task_timeout=2 * HOUR, subtask_timeout=HOUR)
+        world.run(1800)
+        task = world.task(task_id)
+        assert not task.failed_providers
+        assert (task.status == "finished") == (pieces == 3)
+        no_bug(world)
+
+
+def test_parameters_without_room_are_a_failed_try_and_no_end_of_the_shell() -> None:
+    blobs = FullBlobs()
+
+    def bend(call: Call) -> Outcome | None:
+        if call.method != "NextSubtask":
+            return None
+        blobs.left["puts"] = 1
+        given = api.SubtaskReply(subtask_params_json=json.dumps("x" * INLINE_PARAMS))
+        return Outcome("ok", api.NextSubtaskReply(subtask=given).SerializeToString())
+
+    with World() as world:
+        world.requestor(blobs=blobs, bend=bend, config={"give_up_after": 1})
+        world.provider()
+        task_id = world.create(subtasks=1)
+        assert world.finish(task_id).status == "failed"
+        assert {subtask.rule for subtask in world.subtasks(task_id)} == {"out_of_disk"}
+        no_bug(world)
+
+
+def test_all_slots_of_a_provider_failing_at_once_count_as_one_time() -> None:
+    broken: list[bool] = []
+    with World(compute=60 * SECOND) as world:
+        world.requestor(config={"give_up_after": 3})
+        world.provider(config={"slots": 16}, bend=lambda call: DEAD if broken and call.method == "Compute" else None)
+        task_id = world.create(subtasks=4, subtask_timeout=300 * SECOND)
+        world.run_until(lambda: [subtask.status for subtask in world.subtasks(task_id)].count("computing") == 4)
+        broken.append(True)
+        world.restart("p0")
+        world.run_until(lambda: len(world.seen("subtask", state="failed")) >= 4)
+        broken.clear()
+        (doubts,) = world.shell("r0", "manager")._doubted.values()
+        assert [doubt.times for doubt in doubts.values()] == [1]
+        assert world.finish(task_id).status == "finished"

@@ -304,11 +304,12 @@ def test_blobs_leave_the_disk_its_reserve_and_what_is_here_stays(folder: Path, t
     file = tmp_path / "file"
     file.write_bytes(b"another")
     other = digest_of(b"another")
-    for write in (lambda: full.put(b"another"), lambda: full.put_file(file), lambda: full.extend(other, 0, b"an", 7)):
+    for write in (lambda: full.put_file(file), lambda: full.extend(other, 0, b"an", 7)):
         with pytest.raises(OSError, match="stay free") as caught:
             write()
         assert caught.value.errno == errno.ENOSPC
     assert full.partial(other) == 0
     assert full.put(data) == digest
+    assert full.has(full.put(b"a node's own"))
     assert full.read(digest, 0, 100) == data
     assert DiskBlobs(folder, reserve=1 << 10).extend(other, 0, b"another", 7)
