@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -27,6 +27,9 @@ from claynet.envs.resolve import AppTable
 from claynet.envs.usage import OnUsage, no_usage
 from claynet.envs.workspace import FileLimits
 from claynet.proto import layout
+
+if TYPE_CHECKING:
+    from claynet.envs.docker_cpu import DockerCpuEnvironment, DockerSettings
 
 ENVIRONMENTS_GROUP = "claynet.environments"
 """Entry point group of third-party environments: the entry's name is the environment's, its value an `EnvironmentKind`."""
@@ -174,14 +177,7 @@ def _docker_cpu(settings: EnvironmentSettings) -> Environment:
     chosen = settings.options or DockerOptions()
     assert isinstance(chosen, DockerOptions)
     docker = DockerSettings(limits=chosen.limits(), user=chosen.user, reserve=chosen.reserve, run=settings.run)
-    return DockerCpuEnvironment(
-        settings.data_dir,
-        settings.blobs,
-        settings=docker,
-        start_limit=settings.start_limit,
-        limits=settings.limits,
-        on_usage=settings.on_usage,
-    )
+    return _in_docker(DockerCpuEnvironment, settings, docker)
 
 
 def _docker_gpu(settings: EnvironmentSettings) -> Environment:
@@ -191,7 +187,11 @@ def _docker_gpu(settings: EnvironmentSettings) -> Environment:
     chosen = settings.options or GpuOptions()
     assert isinstance(chosen, GpuOptions)
     docker = DockerSettings(limits=chosen.limits(), user=chosen.user, reserve=chosen.reserve, gpus=chosen.request(), run=settings.run)
-    return DockerGpuEnvironment(
+    return _in_docker(DockerGpuEnvironment, settings, docker)
+
+
+def _in_docker(kind: type[DockerCpuEnvironment], settings: EnvironmentSettings, docker: DockerSettings) -> Environment:
+    return kind(
         settings.data_dir,
         settings.blobs,
         settings=docker,

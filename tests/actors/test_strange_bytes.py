@@ -73,6 +73,7 @@ def test_no_bytes_whatever_hurt_a_node(data: bytes, framed_well: bool) -> None:
         stranger.net.announce(framed(data))
         world.run(1)
         no_bug(world)
+        assert all(world.shell("r0", name) is not None for name in ("switchboard", "manager"))
 
 
 def test_a_frame_before_hello_ends_the_session() -> None:

@@ -248,4 +248,6 @@ def test_failing_after_the_report_or_twice_changes_nothing() -> None:
         cheat.stranger.say(Taken(cheat.subtask_id))
         cheat.serve()
         cheat.stranger.say(Failed(cheat.subtask_id, "x", "y"))
+        cheat.world.run(5)
+        assert (cheat.status, cheat.rule) == ("failed", "verification")
         cheat.ends_well()

@@ -79,8 +79,10 @@ class ClockContract:
         clock.cancel(TimerId(987_654_321))
         clock.call_at(clock.monotonic(), ME, 2)
         driver.until(lambda: len(box.heard) == 2)
+        assert box.heard == [1, 2]
 
     def test_a_timer_to_nobody_is_no_error(self, clock, driver, box):
         clock.call_at(clock.monotonic(), Address("nobody"), 1)
         clock.call_at(clock.monotonic() + MILLISECOND, ME, 2)
         driver.until(lambda: box.heard)
+        assert box.heard == [2]

@@ -114,6 +114,7 @@ class JobsContract:
         jobs.cancel("never was")
         jobs.submit("n#1/1", "probe", Doing(), LONG, BOSS)
         driver.until(lambda: boss.heard)
+        assert list(self.outcomes(boss)) == ["n#1/1"]
 
     def test_many_jobs_each_have_their_own_outcome(self, jobs, driver, boss):
         for number in range(40):
@@ -125,6 +126,7 @@ class JobsContract:
         jobs.submit("n#1/1", "probe", Doing(), LONG, Address("nobody"))
         jobs.submit("n#1/2", "probe", Doing(), LONG, BOSS)
         driver.until(lambda: boss.heard)
+        assert list(self.outcomes(boss)) == ["n#1/2"]
 
 
 class ConcurrentJobsContract(JobsContract):

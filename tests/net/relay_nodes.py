@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from claynet.actors.node import EFFECT_TYPES
-from claynet.actors.ports import Address, LinkId, LinkUp
+from claynet.actors.ports import Address, LinkDown, LinkFailed, LinkId, LinkUp
 from claynet.net.link.access import Access, AccessRecord
 from claynet.net.link.address_book import AddressBook, BookRecord
 from claynet.net.link.p2p import P2PNetwork
@@ -109,3 +109,25 @@ def meet(caller: Met, called: Met) -> tuple[LinkId, LinkId]:
     caller.network.attach(ours.link, caller.address)
     called.network.attach(theirs.link, called.address)
     return ours.link, theirs.link
+
+
+def three(make: Desk, lent: RelayLimits | None = LENT) -> tuple[Met, Met, Met]:
+    """Two nodes that do not listen, and the relay that both have called."""
+    relay, y, x = make("relay", host="127.0.0.1", relay=lent), make("y"), make("x")
+    gather(relay, y, x)
+    return relay, y, x
+
+
+def why_not(caller: Met, called: Met) -> str:
+    """Return why no link comes to stand."""
+    before = len(caller.heard.all(LinkFailed))
+    caller.network.connect(called.id, caller.address)
+    failed = caller.heard.until(lambda told: [one for one in told if isinstance(one, LinkFailed)][before : before + 1])[0]
+    assert failed.peer == called.id
+    assert "\n" not in failed.reason
+    return str(failed.reason)
+
+
+def down(node: Met, link: LinkId) -> str:
+    """Return why a link ended."""
+    return str(node.heard.until(lambda told: [one for one in told if isinstance(one, LinkDown) and one.link == link])[0].reason)
