@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from types import TracebackType
 
 from claynet.actors.core import runtime as machine
 from claynet.actors.environment import Runnable, RuntimeBackend
@@ -109,19 +108,13 @@ class Runtime(Shell):
         else:
             self._op_done(message)
 
-    def on_failure(
-        self,
-        exception_type: type[BaseException] | None,
-        exception_value: BaseException | None,
-        traceback_: TracebackType | None,
-    ) -> None:
+    def on_broken(self) -> None:
         """Whoever waits for an operation hears that it came to nothing; the service is ended as well as can be."""
         outcome = Outcome("error", code="harness", detail="the service's actor failed, which is a bug of claynet")
         for op in (*self._under_way.values(), *self._queue):
             self.tell(op.reply_to, OpDone(op.call_id, outcome))
         with contextlib.suppress(Exception):  # perhaps it is the Jobs port that failed; the environment's close ends it then
             self._submit("stop", self._backend.stop(), STOP_LIMIT)
-        super().on_failure(exception_type, exception_value, traceback_)
 
     def _started(self, outcome: Outcome) -> None:
         if self._state.status != "starting":

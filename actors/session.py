@@ -6,8 +6,6 @@ TaskManager or the TaskComputer by tag. A peer's misuse ends the session, never 
 
 from __future__ import annotations
 
-from types import TracebackType
-
 from claynet import __version__
 from claynet.actors.core.allowance import Meter, excess
 from claynet.actors.core.frames import FrameError, FrameReader, framed, framed_chunk, is_signed, open_body, seal
@@ -154,16 +152,10 @@ class TaskSession(Shell):
         except FrameError as error:
             self._misuse(error.rule, error.detail)
 
-    def on_failure(
-        self,
-        exception_type: type[BaseException] | None,
-        exception_value: BaseException | None,
-        traceback_: TracebackType | None,
-    ) -> None:
+    def on_broken(self) -> None:
         """A bug of ours: the peer need not wait for what does not come."""
         if self._link is not None:
             self.ports.network.close(self._link)
-        super().on_failure(exception_type, exception_value, traceback_)
 
     def _frame(self, body: bytes) -> None:
         frame = open_body(body)

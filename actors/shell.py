@@ -72,10 +72,14 @@ class Shell(pykka.Actor):
         exception_value: BaseException | None,
         traceback_: TracebackType | None,
     ) -> None:
-        """Tell the parent; the actor system stops this shell."""
+        """Do what is owed to others, and tell the parent; the actor system stops this shell."""
+        self.on_broken()
         error = f"{exception_type.__name__ if exception_type else 'error'}: {exception_value}"
         trace = "".join(traceback.format_exception(exception_type, exception_value, traceback_))
         self.ports.system.tell(self.parent, ActorFailed(self.address, error, trace))
+
+    def on_broken(self) -> None:
+        """Do what others wait for, when this shell has failed."""
 
     def tell(self, address: Address, message: object) -> None:
         """Tell an address, whoever listens there."""
